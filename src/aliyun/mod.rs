@@ -1,0 +1,3 @@
+//! How ECS says it: requests, signatures, answers, error codes.
+
+pub mod sign;

@@ -1,0 +1,114 @@
+//! What this program needs from a cloud: one trait with three verbs, and one error.
+//!
+//! `observe` and `execute` see only this, never HTTP. The trait is kept so small that a test twin can be honest.
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::fleet::{InstanceId, Region, Sighting, StopPolicy};
+
+/// One region of one account.
+pub trait Cloud: Send + Sync {
+    /// The region that is looked at.
+    fn region(&self) -> &Region;
+
+    /// Looks at some instances, at most [`LOOK_LIMIT`] of them. Instances that are not there are missing from the
+    /// answer, which has no order.
+    ///
+    /// Reads are repeated inside where that is safe; what comes back as an error has been tried enough.
+    fn describe(&self, ids: &[InstanceId]) -> impl Future<Output = Result<Vec<Sighting>, Refusal>> + Send;
+
+    /// Asks for one start. Success means that the request was accepted, not that the instance runs. Sent at most
+    /// once: whether to send again is for the caller to decide after a look.
+    fn start(&self, request: StartRequest) -> impl Future<Output = Result<Accepted, Refusal>> + Send;
+
+    /// Asks for one stop. As [`Cloud::start`].
+    fn stop(&self, request: StopRequest) -> impl Future<Output = Result<Accepted, Refusal>> + Send;
+}
+
+/// The most instances that one look takes: the limit of `InstanceIds` in DescribeInstances.
+pub const LOOK_LIMIT: usize = 100;
+
+/// What a start asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartRequest {
+    /// The instance.
+    pub id: InstanceId,
+    /// Whether failed local disks are restored, which destroys the data on them.
+    pub init_local_disk: bool,
+}
+
+/// What a stop asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StopRequest {
+    /// The instance.
+    pub id: InstanceId,
+    /// How it is stopped.
+    pub policy: StopPolicy,
+}
+
+/// ECS has taken the request and will work on it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Accepted {
+    /// The id under which ECS keeps the request.
+    pub request_id: Option<String>,
+}
+
+/// Why a request did not succeed, and what a caller may do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// What may be done next.
+    pub advice: Advice,
+    /// ECS's error code, where there was an answer with one.
+    pub code: Option<String>,
+    /// What happened, in words: ECS's own message where there is one. Untrusted text.
+    pub message: String,
+    /// The id under which ECS keeps the request.
+    pub request_id: Option<String>,
+    /// The HTTP status of the answer, where there was one.
+    pub http_status: Option<u16>,
+    /// ECS's own trouble-shooting link. Untrusted text.
+    pub recommend: Option<String>,
+    /// What a person can do about it.
+    pub remedy: Option<&'static str>,
+}
+
+impl Refusal {
+    /// A refusal that carries no more than advice and words.
+    #[must_use]
+    pub fn new(advice: Advice, message: impl Into<String>) -> Self {
+        Self {
+            advice,
+            code: None,
+            message: message.into(),
+            request_id: None,
+            http_status: None,
+            recommend: None,
+            remedy: None,
+        }
+    }
+}
+
+/// What may be done after a refusal. Decided once, by a table over codes; obeyed by loops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advice {
+    /// Nothing: asking again would be refused again.
+    Final,
+    /// Nothing for now: there is no capacity. Final unless a policy says to be patient.
+    Capacity,
+    /// The request was refused before it was looked at, because too many came. Send again when the window opens.
+    Throttled {
+        /// How long the server asks to wait, where it does.
+        retry_after: Option<Duration>,
+    },
+    /// The instance or ECS is busy: look, wait, send again while the status still asks for it.
+    Busy {
+        /// How often the request may be sent in all.
+        sends: u32,
+    },
+    /// The instance was not in the status that the request needs: look and classify.
+    WrongStatus,
+    /// It is not known whether the request took effect: look before anything else.
+    OutcomeUnknown,
+}

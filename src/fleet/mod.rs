@@ -1,0 +1,17 @@
+//! The vocabulary: what a fleet of instances is wanted to be, is, and was recorded as.
+//!
+//! Everything here is plain data that validates itself. Nothing in this module reads files, asks the network,
+//! knows the clock, or decides anything; it imports no other room of the house.
+
+mod actual;
+mod desired;
+pub mod duration;
+mod name;
+mod power;
+mod recorded;
+
+pub use actual::{Actual, Charge, Lock, LockReason, Seen, Sighting};
+pub use desired::{Desired, Entry, EntryIndex, Members, Need, StopPolicy, Strength, Timeouts};
+pub use name::{Address, EntryName, InstanceId, InstanceKey, InvalidName, ProviderAlias, Region, StackName};
+pub use power::{Goal, Power, StopMode, StoppedMode};
+pub use recorded::{Durations, Recorded, RecordedInstance};

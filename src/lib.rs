@@ -1,0 +1,8 @@
+//! powerform: plan and apply for the power states of Alibaba Cloud ECS instances.
+
+pub mod aliyun;
+pub mod cloud;
+pub mod execute;
+pub mod fleet;
+pub mod plan;
+pub mod render;

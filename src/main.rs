@@ -1,0 +1,3 @@
+//! The `powerform` binary.
+
+fn main() {}

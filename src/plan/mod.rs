@@ -1,0 +1,293 @@
+//! The decision: from what is wanted, recorded and seen to a verdict and a reason for every instance.
+//!
+//! Pure: nothing here waits, asks the network, reads the clock, or knows how a plan is shown. The plan is plain data;
+//! `render` and `execute` both read it, and execution chooses nothing that is not written here.
+
+use std::num::NonZeroU32;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::fleet::{
+    Address, EntryIndex, EntryName, Goal, InstanceKey, LockReason, Power, Region, Seen, StackName, StopMode,
+    StopPolicy, StoppedMode, Strength, Timeouts,
+};
+
+/// The decision about a whole stack.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The stack.
+    pub stack: StackName,
+    /// When the look that this plan rests on was begun.
+    pub looked_at: Timestamp,
+    /// One change for each instance that is in the configuration or in the record, in the order of the addresses.
+    pub changes: Vec<Change>,
+    /// What execution must respect, one group for each entry of the configuration. [`EntryIndex`] points into it.
+    pub groups: Vec<Group>,
+}
+
+/// How many instances got which verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Instances that will be started.
+    pub start: usize,
+    /// Instances that will be stopped.
+    pub stop: usize,
+    /// Instances that are on their way already.
+    pub wait: usize,
+    /// Instances that nothing can be done about now.
+    pub blocked: usize,
+    /// Instances that leave the record.
+    pub release: usize,
+    /// Instances that are as wanted.
+    pub in_sync: usize,
+    /// Instances that are only looked at.
+    pub any: usize,
+}
+
+impl Tally {
+    /// Whether the plan holds any start, stop, wait, release or blocked: what `--detailed-exitcode` reports.
+    #[must_use]
+    pub fn holds_anything(&self) -> bool {
+        self.start + self.stop + self.wait + self.release + self.blocked > 0
+    }
+}
+
+impl Plan {
+    /// Counts the verdicts.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        for change in &self.changes {
+            match change.verdict {
+                Verdict::InSync => tally.in_sync += 1,
+                Verdict::Start { .. } => tally.start += 1,
+                Verdict::Stop { .. } => tally.stop += 1,
+                Verdict::Wait { .. } => tally.wait += 1,
+                Verdict::Blocked(_) => tally.blocked += 1,
+                Verdict::Release => tally.release += 1,
+                Verdict::Any => tally.any += 1,
+            }
+        }
+        tally
+    }
+}
+
+/// The decision about one instance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// How people name it.
+    pub address: Address,
+    /// Where it is known.
+    pub key: InstanceKey,
+    /// Where it was looked for; none for a release.
+    pub region: Option<Region>,
+    /// The entry it belongs to; none for a release.
+    pub entry: Option<EntryIndex>,
+    /// What it shall be; none for a release.
+    pub goal: Option<Goal>,
+    /// What the look said. [`Seen::NotSeen`] for a release: it is not looked at.
+    pub seen: Seen,
+    /// What will be done.
+    pub verdict: Verdict,
+    /// Why anything is to be done, where something is (start, stop, wait, release).
+    pub why: Option<Why>,
+    /// What moved outside powerform since the last apply, whatever the verdict.
+    pub drift: Option<Drift>,
+    /// What a person should know before approving.
+    pub warnings: Vec<Warning>,
+}
+
+/// What will be done about one instance. Every instance gets exactly one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// It is as wanted.
+    InSync,
+    /// StartInstance will be called.
+    Start {
+        /// The instance is still on its way down: the call waits for Stopped.
+        once_stopped: bool,
+        /// `InitLocalDisk` of the call.
+        init_local_disk: bool,
+    },
+    /// StopInstance will be called.
+    Stop {
+        /// The instance is still on its way up: the call waits for Running.
+        once_running: bool,
+        /// `StoppedMode` and `ForceStop` of the call.
+        policy: StopPolicy,
+    },
+    /// It is on its way already.
+    Wait {
+        /// Where it is expected to arrive.
+        until: Goal,
+        /// The call that follows if a Pending instance settles away from the goal.
+        then: Option<Then>,
+    },
+    /// Nothing can be done now.
+    Blocked(Block),
+    /// It left the configuration: it is forgotten, the machine is untouched.
+    Release,
+    /// It is only looked at.
+    Any,
+}
+
+/// What follows when a Pending instance settles away from its goal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Then {
+    /// Start it if it settles as Stopped.
+    Start {
+        /// `InitLocalDisk` of the call.
+        init_local_disk: bool,
+    },
+    /// Stop it if it settles as Running.
+    Stop {
+        /// `StoppedMode` and `ForceStop` of the call.
+        policy: StopPolicy,
+    },
+}
+
+/// Why nothing can be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Block {
+    /// ECS reports a status word that this program does not know.
+    UnknownStatus {
+        /// The word. Untrusted text.
+        word: String,
+    },
+    /// Not in the answer: released, in another region, or not visible to these credentials.
+    NotVisible,
+    /// The look failed.
+    NotSeen {
+        /// Why, in words.
+        why: String,
+    },
+    /// ECS refuses to start it under this lock.
+    Locked {
+        /// The lock.
+        reason: LockReason,
+    },
+    /// Its subscription has ended.
+    Expired {
+        /// When.
+        since: Timestamp,
+    },
+    /// Pay-as-you-go, and the account owes money: it must be reactivated, which is not a start.
+    Overdue,
+    /// `prevent_stop` forbids the stop.
+    PreventStop,
+    /// It needs an instance with the goal Any that is not Running.
+    NeedsUnmanaged {
+        /// The instance that is needed.
+        need: Address,
+        /// What that was seen as.
+        seen: String,
+    },
+    /// It needs a running instance that ECS is taking back.
+    NeedsRecycled {
+        /// The instance that is needed.
+        need: Address,
+    },
+    /// An instance with the goal Any that is not Stopped needs it.
+    StillNeeded {
+        /// The instance that needs it.
+        by: Address,
+        /// What that was seen as.
+        seen: String,
+    },
+    /// Something that it must come after is blocked itself.
+    HeldUp {
+        /// The nearest blocked instance.
+        by: Address,
+        /// Where the blocking began: an instance with any other reason than this one.
+        root: Address,
+    },
+}
+
+/// Why something is to be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Why {
+    /// The instance is not in the record yet.
+    NewlyManaged,
+    /// The goal differs from the recorded one.
+    GoalChanged {
+        /// The recorded goal.
+        from: Goal,
+    },
+    /// The instance was left at this goal, and moved since.
+    Drifted,
+    /// An earlier apply did not get this far.
+    Unfinished {
+        /// When that apply recorded it.
+        recorded_at: Timestamp,
+    },
+    /// It is no longer in the configuration.
+    LeftConfiguration,
+}
+
+/// A change that powerform did not make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drift {
+    /// What the last apply left it as.
+    pub was: Power,
+    /// What it is now.
+    pub is: Power,
+    /// When the last apply recorded it.
+    pub since: Timestamp,
+}
+
+/// What a person should know about one instance before approving.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Warning {
+    /// It was stopped in economical mode: a start may find no stock, and a public address may change.
+    EconomicalStart,
+    /// The start destroys the data on its local disks.
+    InitLocalDisk {
+        /// How many local disks ECS reports.
+        local_disks: u32,
+    },
+    /// A spot instance: a start may find no stock or a price too high, and ECS may take it back.
+    Spot,
+    /// A stop under a lock: ECS may refuse.
+    StopUnderLock {
+        /// The lock.
+        reason: LockReason,
+    },
+    /// Running, as wanted, but ECS is taking it back.
+    Recycling,
+    /// Stopped, as wanted, but in another stop mode than wanted; changing it would mean starting it first.
+    StopModeDiffers {
+        /// What the configuration says.
+        wanted: StopMode,
+        /// What it is.
+        is: StoppedMode,
+    },
+    /// The power of the machine is cut; data the guest has not written is lost.
+    ForceStop,
+}
+
+/// What execution must respect for one entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The entry's name.
+    pub name: EntryName,
+    /// Its goal.
+    pub goal: Goal,
+    /// The groups that this one comes after: for a start what it needs, for a stop what needs it.
+    pub after: Vec<After>,
+    /// At most so many of its instances in transition at one time.
+    pub at_once: Option<NonZeroU32>,
+    /// How long to wait for its instances.
+    pub timeouts: Timeouts,
+    /// The positions of its instances in [`Plan::changes`].
+    pub changes: Vec<usize>,
+}
+
+/// One group that another comes after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct After {
+    /// The group.
+    pub group: EntryIndex,
+    /// Whether its failure skips the one that comes after.
+    pub strength: Strength,
+}

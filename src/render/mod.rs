@@ -1,0 +1,5 @@
+//! Everything that people and programs read: text made from plans, events, records and problems.
+//!
+//! Returns text and never writes it; knows nothing of terminals beyond "with colour or without" and a width.
+
+pub mod visible;
