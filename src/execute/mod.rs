@@ -1,5 +1,145 @@
-//! Carries out a plan.
+//! Carries out a plan, and chooses nothing: what is called, with what, after whom and for how long is all in the plan.
+//!
+//! The work is a plain data structure ([`run`]) that joins a queue ([`ready`]), the steps' own moves ([`step`]) and the
+//! shared poll ([`poll`]); the loop here only carries calls and looks to the cloud and answers back. Everything that
+//! happens is said as an [`Event`]. Nothing here saves, prints, or looks at a wall clock.
+
 mod event;
+mod poll;
+mod ready;
 mod report;
+mod run;
+mod step;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
 pub use event::{Action, Event, EventKind, Failure, How};
 pub use report::{Outcome, Report};
+pub use run::Limits;
+
+use crate::cloud::{Accepted, Advice, Cloud, Refusal};
+use crate::fleet::{ProviderAlias, Sighting};
+use crate::plan::{Change, Plan};
+use ready::StepIndex;
+use run::{Command, Run};
+
+/// Where each provider's instances are called.
+pub type Clouds<C> = BTreeMap<ProviderAlias, Arc<C>>;
+
+/// What an execution needs to know besides the plan and the clouds.
+pub struct Execution<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// How long ago the look was begun that the plan rests on.
+    pub age: Duration,
+    /// What bounds the run.
+    pub limits: Limits,
+    /// What an instance's change is expected to take, where that is known.
+    pub expected: &'a (dyn Fn(&Change) -> Option<Duration> + Sync),
+}
+
+enum Answer {
+    Looked { number: u64, answer: Result<Vec<Sighting>, Refusal> },
+    Called { step: StepIndex, answer: Result<Accepted, Refusal> },
+}
+
+/// Carries out a plan. Ends when every step has ended, or, once `interrupt` resolves, when the calls under way are
+/// answered.
+///
+/// `listen` hears every event, in order, as it happens; it must not block for long.
+pub async fn execute<C: Cloud + 'static>(
+    execution: Execution<'_>,
+    clouds: &Clouds<C>,
+    interrupt: impl Future<Output = ()>,
+    mut listen: impl FnMut(Event),
+) {
+    let began = Instant::now();
+    let age = execution.age;
+    let now = || age + began.elapsed();
+    let mut run = Run::new(execution.plan, age, execution.limits, execution.expected);
+    let mut work: JoinSet<Answer> = JoinSet::new();
+    let mut interrupt = pin!(interrupt);
+    let mut interrupted = false;
+    loop {
+        for command in run.poll(now()) {
+            carry_out(command, clouds, &mut work);
+        }
+        run.take_events().into_iter().for_each(&mut listen);
+        if run.is_over() {
+            break;
+        }
+        let wake_at = run.wake_at();
+        let waking = async {
+            match wake_at {
+                Some(at) => tokio::time::sleep_until(began + at.saturating_sub(age)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = &mut interrupt, if !interrupted => {
+                interrupted = true;
+                run.interrupt(now());
+            }
+            Some(answer) = work.join_next(), if !work.is_empty() => match answer {
+                Ok(Answer::Looked { number, answer }) => run.looked(now(), number, answer),
+                Ok(Answer::Called { step, answer }) => run.answered(now(), step, answer),
+                // A task is never cancelled while the run goes on, so this is a defect in the cloud's code.
+                Err(error) => {
+                    if let Ok(panic) = error.try_into_panic() {
+                        std::panic::resume_unwind(panic);
+                    }
+                }
+            },
+            () = waking => {}
+        }
+    }
+}
+
+fn carry_out<C: Cloud + 'static>(command: Command, clouds: &Clouds<C>, work: &mut JoinSet<Answer>) {
+    let cloud = |provider: &ProviderAlias| {
+        clouds.get(provider).cloned().ok_or_else(|| {
+            Refusal::new(Advice::Final, format!("there is no connection for the provider \"{provider}\""))
+        })
+    };
+    match command {
+        Command::Look { number, provider, ids } => {
+            let cloud = cloud(&provider);
+            work.spawn(async move {
+                let answer = match cloud {
+                    Ok(cloud) => cloud.describe(&ids).await,
+                    Err(refusal) => Err(refusal),
+                };
+                Answer::Looked { number, answer }
+            });
+        }
+        Command::Start { step, provider, request } => {
+            let cloud = cloud(&provider);
+            work.spawn(async move {
+                let answer = match cloud {
+                    Ok(cloud) => cloud.start(request).await,
+                    Err(refusal) => Err(refusal),
+                };
+                Answer::Called { step, answer }
+            });
+        }
+        Command::Stop { step, provider, request } => {
+            let cloud = cloud(&provider);
+            work.spawn(async move {
+                let answer = match cloud {
+                    Ok(cloud) => cloud.stop(request).await,
+                    Err(refusal) => Err(refusal),
+                };
+                Answer::Called { step, answer }
+            });
+        }
+    }
+}

@@ -3,6 +3,9 @@
 //! Pure: nothing here waits, asks the network, reads the clock, or knows how a plan is shown. The plan is plain data;
 //! `render` and `execute` both read it, and execution chooses nothing that is not written here.
 
+mod decide;
+mod order;
+
 use std::num::NonZeroU32;
 
 use jiff::Timestamp;
@@ -12,6 +15,9 @@ use crate::fleet::{
     Address, EntryIndex, EntryName, Goal, InstanceKey, LockReason, Power, Region, Seen, StackName, StopMode,
     StopPolicy, StoppedMode, Strength, Timeouts,
 };
+
+pub use decide::plan;
+pub use order::{Cycle, remaining_chains};
 
 /// The decision about a whole stack.
 #[derive(Debug, Clone)]

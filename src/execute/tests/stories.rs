@@ -1,0 +1,368 @@
+//! What becomes of single instances, told as short stories.
+
+use crate::cloud::{Advice, Refusal};
+use crate::execute::event::{EventKind, Failure};
+use crate::execute::{Outcome, Report};
+use crate::fleet::{Goal, InstanceId, Power, Strength};
+use crate::plan::Plan;
+
+use super::twin::{Fate, Machine, Play, Played, Sketch, Twin, fleet, id, ms, plan_for, play, secs, story};
+
+fn busy(code: &str, sends: u32, http: u16) -> Fate {
+    let mut refusal = Refusal::new(Advice::Busy { sends }, code);
+    refusal.http_status = Some(http);
+    Fate::Refuse(refusal)
+}
+
+fn refused(advice: Advice) -> Fate {
+    Fate::Refuse(Refusal::new(advice, "no"))
+}
+
+/// One stopped machine that shall run, with the given fates for its calls.
+fn one(fates: Vec<Fate>) -> (Plan, Played) {
+    let desired = Sketch::new().entry("db", Goal::Running, 1, &[]).desired();
+    let mut twin = fleet(&desired, &Power::Stopped, secs(8));
+    twin.machines.get_mut(&id("i-db0")).expect("there").fates = fates;
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play::default());
+    (plan, played)
+}
+
+fn failure(report: &Report, change: usize) -> &Failure {
+    match &report.outcomes[&change] {
+        Outcome::Failed(failure) => failure,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_start_is_called_once_and_awaited() {
+    let (plan, played) = one(vec![]);
+    assert_eq!(
+        story(&plan, &played.events, "db"),
+        ["began start", "accepted", "seen Starting", "done Called"]
+    );
+    assert_eq!(played.twin.log.len(), 1);
+    assert!(played.ended_at < secs(8) + ms(800), "{:?}", played.ended_at);
+}
+
+#[test]
+fn a_lost_answer_is_settled_by_looking_and_not_by_a_second_call() {
+    let (plan, played) = one(vec![Fate::LoseAnswer]);
+    assert_eq!(
+        story(&plan, &played.events, "db"),
+        ["began start", "in doubt after 1", "seen Starting", "done Called"]
+    );
+    assert_eq!(played.twin.log.len(), 1);
+}
+
+#[test]
+fn a_lost_request_is_sent_again_after_five_seconds_of_looking_and_at_most_three_times() {
+    let (plan, played) = one(vec![Fate::LoseRequest]);
+    assert_eq!(
+        story(&plan, &played.events, "db"),
+        ["began start", "in doubt after 1", "accepted", "seen Starting", "done Called"]
+    );
+    assert!(played.twin.log[1].at - played.twin.log[0].at >= secs(5));
+    assert!(played.twin.looks.len() >= 3, "looked after 1, 2 and 5 s");
+
+    let (_, played) = one(vec![Fate::LoseRequest; 9]);
+    assert_eq!(played.twin.log.len(), 3);
+    assert!(matches!(failure(&played.report, 0), Failure::GaveUp { sends: 3, .. }));
+}
+
+#[test]
+fn a_lost_answer_under_lag_never_leads_to_a_second_accepted_start() {
+    let desired = Sketch::new().entry("db", Goal::Running, 1, &[]).desired();
+    let mut twin = fleet(&desired, &Power::Stopped, secs(40));
+    twin.lag = secs(20);
+    twin.machines.get_mut(&id("i-db0")).expect("there").fates = vec![Fate::LoseAnswer];
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play::default());
+    assert_eq!(played.report.outcomes[&0], Outcome::Started);
+    assert_eq!(played.twin.machines[&id("i-db0")].accepted_starts, 1);
+}
+
+#[test]
+fn a_busy_instance_is_called_again_after_two_five_and_ten_seconds_and_at_most_five_times() {
+    let (_, played) = one(vec![busy("InstanceNotReady", 5, 403); 9]);
+    let at: Vec<u64> =
+        played.twin.log.iter().map(|call| (call.at - played.twin.log[0].at).as_secs()).collect();
+    assert_eq!(at, [0, 2, 7, 17, 27]);
+    assert!(matches!(failure(&played.report, 0), Failure::GaveUp { sends: 5, .. }));
+
+    let (plan, played) = one(vec![busy("InternalError", 5, 500); 2]);
+    assert_eq!(
+        story(&plan, &played.events, "db"),
+        ["began start", "in doubt after 1", "in doubt after 2", "accepted", "seen Starting", "done Called"]
+    );
+
+    let (_, played) = one(vec![busy("DiskError", 2, 403); 9]);
+    assert_eq!(played.twin.log.len(), 2);
+}
+
+#[test]
+fn a_final_refusal_is_final() {
+    for advice in [Advice::Final, Advice::Capacity] {
+        let (_, played) = one(vec![refused(advice)]);
+        assert_eq!(played.twin.log.len(), 1);
+        assert!(matches!(failure(&played.report, 0), Failure::Refused(_)));
+    }
+}
+
+#[test]
+fn throttled_calls_wait_together_and_are_not_counted_as_sent() {
+    let desired = Sketch::new().entry("app", Goal::Running, 5, &[]).desired();
+    let mut twin = fleet(&desired, &Power::Stopped, secs(5));
+    for machine in twin.machines.values_mut() {
+        machine.fates = vec![refused(Advice::Throttled { retry_after: Some(secs(3)) }); 2];
+    }
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play::default());
+    assert!(played.report.meets_every_goal(&plan));
+    let calls: Vec<u64> = played.twin.log.iter().map(|call| call.at.as_secs()).collect();
+    assert_eq!(calls, [0, 0, 0, 0, 0, 3, 3, 3, 3, 3, 6, 6, 6, 6, 6]);
+    let throttled = played.events.iter().filter(|event| matches!(event.kind, EventKind::Throttled { .. }));
+    assert_eq!(throttled.count(), 2, "said once for each time the gate closes");
+}
+
+#[test]
+fn a_boot_that_falls_back_is_reported_well_before_the_timeout() {
+    let (plan, played) = one(vec![Fate::FallBack]);
+    assert_eq!(
+        story(&plan, &played.events, "db"),
+        ["began start", "accepted", "seen Starting", "seen Stopped", "failed FellBack"]
+    );
+    assert!(played.ended_at >= secs(33) && played.ended_at < secs(40), "{:?}", played.ended_at);
+    assert_eq!(played.twin.machines[&id("i-db0")].accepted_starts, 1);
+}
+
+#[test]
+fn an_instance_that_vanishes_ends_its_wait() {
+    let desired = Sketch::new().entry("db", Goal::Running, 1, &[]).desired();
+    let twin = fleet(&desired, &Power::Stopped, secs(60));
+    let plan = plan_for(&desired, &twin);
+    let clicks = vec![(secs(10), id("i-db0"), None)];
+    let played = play(&plan, twin, &Play { clicks, ..Play::default() });
+    assert!(matches!(failure(&played.report, 0), Failure::Vanished { .. }));
+    assert!(played.ended_at < secs(40));
+}
+
+#[test]
+fn a_timeout_is_declared_on_a_look_after_the_deadline_and_says_what_was_seen() {
+    let desired = Sketch::new()
+        .entry("db", Goal::Running, 1, &[])
+        .with(|entry| entry.timeouts.start = secs(60))
+        .desired();
+    let mut twin = fleet(&desired, &Power::Stopped, secs(8));
+    twin.machines.get_mut(&id("i-db0")).expect("there").fates = vec![Fate::Hang];
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play::default());
+    let Failure::TimedOut { last_seen, for_so_long, timeout } = failure(&played.report, 0) else {
+        panic!("{:?}", played.report)
+    };
+    assert_eq!((last_seen.as_str(), *timeout), ("Starting", secs(60)));
+    assert!(*for_so_long >= secs(59), "{for_so_long:?}");
+    assert!(played.ended_at >= secs(60) && played.ended_at < secs(61), "{:?}", played.ended_at);
+}
+
+#[test]
+fn a_boot_that_ends_just_before_the_deadline_is_no_timeout_even_if_looks_fail_around_it() {
+    let desired = Sketch::new()
+        .entry("db", Goal::Running, 1, &[])
+        .with(|entry| entry.timeouts.start = secs(60))
+        .desired();
+    let mut twin = fleet(&desired, &Power::Stopped, secs(59));
+    twin.blind = vec![(secs(50), secs(80))];
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play::default());
+    assert_eq!(played.report.outcomes[&0], Outcome::Started);
+}
+
+#[test]
+fn looks_that_never_work_end_the_wait_after_the_deadline() {
+    let desired = Sketch::new()
+        .entry("app", Goal::Running, 1, &[])
+        .with(|entry| entry.timeouts.start = secs(60))
+        .entry("web", Goal::Running, 1, &[("app", Strength::Hard)])
+        .desired();
+    let mut twin = fleet(&desired, &Power::Stopped, secs(20));
+    twin.blind = vec![(secs(1), secs(100_000))];
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play::default());
+    assert!(matches!(failure(&played.report, 0), Failure::CannotLook(_)));
+    assert!(matches!(played.report.outcomes[&1], Outcome::Skipped { .. }));
+    assert!(played.ended_at < secs(150), "{:?}", played.ended_at);
+}
+
+#[test]
+fn what_moved_before_its_turn_is_not_touched() {
+    // app waits for db, which takes 20 s; meanwhile someone starts or stops things.
+    let desired = Sketch::new()
+        .entry("db", Goal::Running, 1, &[])
+        .entry("web", Goal::Running, 1, &[("db", Strength::Hard)])
+        .desired();
+    for (power, ends) in [
+        (Some(Power::Running), "done AlreadyThere"),
+        (Some(Power::Starting), "failed Moved"),
+        (Some(Power::Unrecognised("Odd".into())), "failed Moved"),
+        (None, "failed Moved"),
+    ] {
+        let twin = fleet(&desired, &Power::Stopped, secs(20));
+        let plan = plan_for(&desired, &twin);
+        let clicks = vec![(secs(10), id("i-web0"), power)];
+        let played = play(&plan, twin, &Play { clicks, ..Play::default() });
+        assert_eq!(story(&plan, &played.events, "web").last().map(String::as_str), Some(ends));
+        assert_eq!(played.twin.log.len(), 1, "only db was called");
+    }
+}
+
+#[test]
+fn a_need_that_moved_keeps_its_dependent_from_being_called() {
+    let desired = Sketch::new()
+        .entry("cache", Goal::Running, 1, &[])
+        .entry("db", Goal::Running, 1, &[])
+        .entry("web", Goal::Running, 1, &[("cache", Strength::Hard), ("db", Strength::Hard)])
+        .desired();
+    let mut twin = fleet(&desired, &Power::Stopped, secs(60));
+    twin.machines.insert(id("i-cache0"), Machine::new(Power::Running, secs(5)));
+    let plan = plan_for(&desired, &twin);
+    let clicks = vec![(secs(10), id("i-cache0"), Some(Power::Stopped))];
+    let played = play(&plan, twin, &Play { clicks, ..Play::default() });
+    assert_eq!(story(&plan, &played.events, "web"), ["began start", "failed NeedMoved"]);
+    assert_eq!(played.twin.log.len(), 1);
+}
+
+#[test]
+fn an_old_plan_is_looked_at_again_before_the_first_call() {
+    let desired = Sketch::new().entry("db", Goal::Running, 1, &[]).desired();
+    let twin = fleet(&desired, &Power::Stopped, secs(5));
+    let plan = plan_for(&desired, &twin);
+    let clicks = vec![(secs(60), id("i-db0"), Some(Power::Running))];
+    let played = play(&plan, twin, &Play { age: secs(300), clicks, ..Play::default() });
+    assert_eq!(story(&plan, &played.events, "db"), ["began start", "done AlreadyThere"]);
+    assert!(played.twin.log.is_empty());
+}
+
+#[test]
+fn a_machine_on_its_way_down_is_started_once_it_is_stopped() {
+    let desired = Sketch::new().entry("db", Goal::Running, 1, &[]).desired();
+    let mut twin = fleet(&desired, &Power::Stopping, secs(5));
+    let machine = twin.machines.get_mut(&id("i-db0")).expect("there");
+    machine.set(secs(7), Some(Power::Stopped));
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play::default());
+    assert_eq!(played.report.outcomes[&0], Outcome::Started);
+    assert_eq!(played.twin.log.len(), 1);
+    assert!(played.twin.log[0].at >= secs(7));
+}
+
+#[test]
+fn a_machine_on_its_way_up_is_stopped_once_it_runs() {
+    let desired = Sketch::new().entry("db", Goal::Stopped, 1, &[]).desired();
+    let mut twin = fleet(&desired, &Power::Starting, secs(5));
+    twin.machines.get_mut(&id("i-db0")).expect("there").set(secs(7), Some(Power::Running));
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play::default());
+    assert_eq!(played.report.outcomes[&0], Outcome::Stopped);
+    assert!(played.twin.log.len() == 1 && played.twin.log[0].at >= secs(7));
+}
+
+#[test]
+fn a_pending_machine_is_awaited_and_called_only_if_it_settles_away_from_the_goal() {
+    let desired = Sketch::new().entry("db", Goal::Running, 1, &[]).desired();
+    for (settles, outcome, calls) in
+        [(Power::Running, Outcome::Arrived, 0), (Power::Stopped, Outcome::Started, 1)]
+    {
+        let mut twin = fleet(&desired, &Power::Pending, secs(5));
+        twin.machines.get_mut(&id("i-db0")).expect("there").set(secs(4), Some(settles));
+        let plan = plan_for(&desired, &twin);
+        let played = play(&plan, twin, &Play::default());
+        assert_eq!((&played.report.outcomes[&0], played.twin.log.len()), (&outcome, calls));
+    }
+}
+
+#[test]
+fn stops_go_in_reverse_order() {
+    let desired = Sketch::new()
+        .entry("db", Goal::Stopped, 1, &[])
+        .entry("mid", Goal::Stopped, 2, &[("db", Strength::Hard)])
+        .entry("web", Goal::Stopped, 1, &[("mid", Strength::Hard)])
+        .desired();
+    let twin = fleet(&desired, &Power::Running, secs(5));
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play::default());
+    let calls: Vec<&str> = played.twin.log.iter().map(|call| call.id.as_str()).collect();
+    assert_eq!(calls, ["i-web0", "i-mid0", "i-mid1", "i-db0"]);
+    assert!(played.twin.log.iter().all(|call| call.out_of_order.is_empty()));
+}
+
+#[test]
+fn a_failure_skips_hard_dependents_and_nothing_else() {
+    let desired = Sketch::new()
+        .entry("adb", Goal::Running, 1, &[])
+        .entry("bapp", Goal::Running, 2, &[("adb", Strength::Hard)])
+        .entry("cweb", Goal::Running, 1, &[("bapp", Strength::Hard)])
+        .entry("dsoft", Goal::Running, 1, &[("adb", Strength::Soft)])
+        .entry("efree", Goal::Running, 1, &[])
+        .desired();
+    let mut twin = fleet(&desired, &Power::Stopped, secs(5));
+    twin.machines.get_mut(&id("i-adb0")).expect("there").fates = vec![refused(Advice::Final)];
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play::default());
+    let ends: Vec<String> = ["adb", "cweb", "dsoft", "efree"]
+        .iter()
+        .map(|name| story(&plan, &played.events, name).pop().unwrap_or_default())
+        .collect();
+    assert_eq!(ends, ["failed Refused", "skipped because of bapp[i-bapp0]", "done Called", "done Called"]);
+}
+
+#[test]
+fn an_interruption_makes_no_new_call_and_awaits_those_under_way() {
+    let desired = Sketch::new()
+        .entry("db", Goal::Running, 1, &[])
+        .entry("web", Goal::Running, 1, &[("db", Strength::Hard)])
+        .desired();
+    let twin = fleet(&desired, &Power::Stopped, secs(20));
+    let plan = plan_for(&desired, &twin);
+    for (at, db) in [(ms(20), true), (secs(5), true)] {
+        let played = play(&plan, twin.clone(), &Play { interrupt_at: Some(at), ..Play::default() });
+        assert!(played.report.interrupted);
+        assert_eq!(played.report.outcomes[&0], Outcome::NotReached { in_transition: db }, "at {at:?}");
+        assert_eq!(played.report.outcomes[&1], Outcome::NotReached { in_transition: false });
+        assert!(played.ended_at <= at + ms(50), "calls in flight are awaited, boots are not");
+        assert_eq!(played.twin.log.len(), 1);
+    }
+}
+
+#[test]
+fn slots_count_instances_in_transition_and_the_longest_chain_goes_first() {
+    let desired = Sketch::new()
+        .entry("a", Goal::Running, 4, &[])
+        .with(|entry| entry.at_once = std::num::NonZeroU32::new(2))
+        .entry("b", Goal::Running, 1, &[])
+        .entry("c", Goal::Running, 1, &[("b", Strength::Hard)])
+        .desired();
+    let twin = fleet(&desired, &Power::Stopped, secs(10));
+    let plan = plan_for(&desired, &twin);
+    let limits = crate::execute::Limits {
+        parallelism: std::num::NonZeroUsize::new(2),
+        ..crate::execute::Limits::default()
+    };
+    let played = play(&plan, twin, &Play { limits, ..Play::default() });
+    assert!(played.report.meets_every_goal(&plan));
+    assert_eq!(played.twin.log[0].id, id("i-b0"), "b has the longest chain behind it");
+    let all: Vec<InstanceId> = played.twin.machines.keys().cloned().collect();
+    assert!(most_in_transition(&played.twin, &all) <= 2);
+    let played = play(&plan, fleet(&desired, &Power::Stopped, secs(10)), &Play::default());
+    assert_eq!(most_in_transition(&played.twin, &all[..4]), 2);
+}
+
+/// The most of these instances that were in transition at one time.
+pub(super) fn most_in_transition(twin: &Twin, ids: &[InstanceId]) -> usize {
+    let moving = |call: &super::twin::Logged| {
+        let moves = |id: &&InstanceId| twin.machines[*id].at(call.at).is_some_and(Power::is_in_transition);
+        ids.iter().filter(moves).count()
+    };
+    twin.log.iter().map(moving).max().unwrap_or_default()
+}

@@ -1,0 +1,411 @@
+//! A cloud in memory under a made-up clock, stricter than the real one, and a driver that plays a run against it.
+//!
+//! Strict: a call that ECS would refuse is refused, every call is logged with the true status of the whole fleet's
+//! needs at that instant, and a second accepted start of a machine is counted.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::cloud::{Accepted, Advice, Refusal};
+use crate::execute::event::{Event, EventKind};
+use crate::execute::run::{Command, Limits, Run};
+use crate::execute::{Action, Report};
+use crate::fleet::{
+    Actual, Desired, Entry, EntryIndex, EntryName, Goal, InstanceId, InstanceKey, Members, Need, Power,
+    ProviderAlias, Region, Seen, Sighting, StackName, StopPolicy, Strength, Timeouts,
+};
+use crate::plan::{Change, Plan, plan};
+
+pub(super) fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+pub(super) fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// What becomes of one call.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Fate {
+    /// Refused with this, before anything is done.
+    Refuse(Refusal),
+    /// Done, and the answer lost.
+    LoseAnswer,
+    /// Lost on the way there.
+    LoseRequest,
+    /// Accepted, and then it hangs for ever.
+    Hang,
+    /// Accepted, and then it falls back.
+    FallBack,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Machine {
+    /// Statuses from moments on, oldest first.
+    phases: Vec<(Duration, Option<Power>)>,
+    pub(super) takes: Duration,
+    /// The fates of its next calls; when they are used up, calls succeed.
+    pub(super) fates: Vec<Fate>,
+    pub(super) accepted_starts: usize,
+    pub(super) accepted_stops: usize,
+}
+
+impl Machine {
+    pub(super) fn new(power: Power, takes: Duration) -> Self {
+        Self {
+            phases: vec![(Duration::ZERO, Some(power))],
+            takes,
+            fates: Vec::new(),
+            accepted_starts: 0,
+            accepted_stops: 0,
+        }
+    }
+
+    pub(super) fn at(&self, now: Duration) -> Option<&Power> {
+        let (_, power) = self.phases.iter().rev().find(|(from, _)| *from <= now)?;
+        power.as_ref()
+    }
+
+    pub(super) fn set(&mut self, at: Duration, power: Option<Power>) {
+        self.phases.retain(|(from, _)| *from < at);
+        self.phases.push((at, power));
+    }
+
+    fn act(&mut self, now: Duration, action: Action, fate: Option<&Fate>) {
+        let (from, way, to) = match action {
+            Action::Stop => (Power::Running, Power::Stopping, Power::Stopped),
+            _ => (Power::Stopped, Power::Starting, Power::Running),
+        };
+        self.set(now, Some(way));
+        match fate {
+            Some(Fate::Hang) => {}
+            Some(Fate::FallBack) => self.phases.push((now + self.takes, Some(from))),
+            _ => self.phases.push((now + self.takes, Some(to))),
+        }
+    }
+}
+
+/// One call that was accepted, or refused.
+#[derive(Debug, Clone)]
+pub(super) struct Logged {
+    pub(super) at: Duration,
+    pub(super) action: Action,
+    pub(super) id: InstanceId,
+    pub(super) accepted: bool,
+    /// Hard needs (for a start) or dependents (for a stop) that were not as they have to be at that instant.
+    pub(super) out_of_order: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Twin {
+    pub(super) machines: BTreeMap<InstanceId, Machine>,
+    /// How long reads show what was before.
+    pub(super) lag: Duration,
+    /// A call or a look takes so long, half of it on the way there.
+    pub(super) latency: Duration,
+    /// Looks that are asked in these spans fail.
+    pub(super) blind: Vec<(Duration, Duration)>,
+    pub(super) log: Vec<Logged>,
+    pub(super) looks: Vec<(Duration, usize)>,
+    /// Instances and goals that each call must find met.
+    order: HashMap<(Action, InstanceId), Vec<(InstanceId, Power)>>,
+}
+
+impl Twin {
+    pub(super) fn sightings(&self, now: Duration, ids: &[InstanceId]) -> Vec<Sighting> {
+        let then = now.saturating_sub(self.lag);
+        ids.iter()
+            .filter_map(|id| {
+                let power = self.machines.get(id)?.at(then)?.clone();
+                Some(Sighting::plain(id.clone(), power))
+            })
+            .collect()
+    }
+
+    /// Looks at everything.
+    pub(super) fn actual(&self, desired: &Desired, now: Duration) -> Actual {
+        let mut instances = HashMap::new();
+        for entry in &desired.entries {
+            for id in entry.ids() {
+                let key = InstanceKey { provider: ProviderAlias::main(), id: id.clone() };
+                let seen = self
+                    .sightings(now, std::slice::from_ref(id))
+                    .pop()
+                    .map_or(Seen::Absent, |sighting| Seen::There(Box::new(sighting)));
+                instances.insert(key, seen);
+            }
+        }
+        let region = Region::new("cn-hangzhou").expect("valid");
+        Actual {
+            looked_at: Timestamp::UNIX_EPOCH,
+            regions: BTreeMap::from([(ProviderAlias::main(), region)]),
+            instances,
+        }
+    }
+
+    /// Learns what each call must find met.
+    pub(super) fn learn(&mut self, desired: &Desired) {
+        for entry in &desired.entries {
+            for need in entry.needs.iter().filter(|need| need.strength == Strength::Hard) {
+                let needed = &desired.entries[need.entry.at()];
+                for id in entry.ids() {
+                    for other in needed.ids() {
+                        self.order
+                            .entry((Action::Start, id.clone()))
+                            .or_default()
+                            .push((other.clone(), Power::Running));
+                        self.order
+                            .entry((Action::Stop, other.clone()))
+                            .or_default()
+                            .push((id.clone(), Power::Stopped));
+                    }
+                }
+            }
+        }
+    }
+
+    fn call(&mut self, now: Duration, action: Action, id: &InstanceId) -> Result<Accepted, Refusal> {
+        let out_of_order = self
+            .order
+            .get(&(action, id.clone()))
+            .into_iter()
+            .flatten()
+            .filter(|(other, power)| self.machines.get(other).and_then(|m| m.at(now)) != Some(power))
+            .map(|(other, power)| format!("{other} is not {power}"))
+            .collect();
+        let needed = if action == Action::Stop { Power::Running } else { Power::Stopped };
+        let Some(machine) = self.machines.get_mut(id) else {
+            return Err(Refusal::new(Advice::Final, "InvalidInstanceId.NotFound"));
+        };
+        let fate = (!machine.fates.is_empty()).then(|| machine.fates.remove(0));
+        let reached = !matches!(fate, Some(Fate::LoseRequest | Fate::Refuse(_)));
+        let fits = machine.at(now) == Some(&needed);
+        let accepted = reached && fits;
+        if accepted {
+            machine.act(now, action, fate.as_ref());
+            if action == Action::Stop {
+                machine.accepted_stops += 1;
+            } else {
+                machine.accepted_starts += 1;
+            }
+        }
+        self.log.push(Logged { at: now, action, id: id.clone(), accepted, out_of_order });
+        match fate {
+            Some(Fate::Refuse(refusal)) => Err(refusal),
+            Some(Fate::LoseRequest | Fate::LoseAnswer) => {
+                Err(Refusal::new(Advice::OutcomeUnknown, "the connection broke"))
+            }
+            _ if !fits => Err(Refusal::new(Advice::WrongStatus, "IncorrectInstanceStatus")),
+            _ => Ok(Accepted { request_id: Some(format!("request-{}", self.log.len())) }),
+        }
+    }
+}
+
+/// What a run was like.
+pub(super) struct Played {
+    pub(super) report: Report,
+    pub(super) events: Vec<Event>,
+    pub(super) twin: Twin,
+    /// When the last step ended, since the run began.
+    pub(super) ended_at: Duration,
+}
+
+enum Pending {
+    Reach(Command),
+    LookBack(u64, Result<Vec<Sighting>, Refusal>),
+    CallBack(usize, Result<Accepted, Refusal>),
+}
+
+type Expected = dyn Fn(&Change) -> Option<Duration>;
+
+/// How a run is played.
+#[derive(Default)]
+pub(super) struct Play<'a> {
+    pub(super) limits: Limits,
+    pub(super) age: Duration,
+    pub(super) expected: Option<&'a Expected>,
+    pub(super) interrupt_at: Option<Duration>,
+    /// Someone else's clicks: moments since the look, instances, and what they become.
+    pub(super) clicks: Vec<(Duration, InstanceId, Option<Power>)>,
+}
+
+/// Plays a whole run. Panics if it does not end within a simulated day or a million turns.
+pub(super) fn play(plan: &Plan, mut twin: Twin, play: &Play<'_>) -> Played {
+    let expected = |change: &Change| play.expected.and_then(|expected| expected(change));
+    let mut run = Run::new(plan, play.age, play.limits, expected);
+    let mut now = play.age;
+    let mut pending: BinaryHeap<Reverse<(Duration, usize)>> = BinaryHeap::new();
+    let mut work: HashMap<usize, Pending> = HashMap::new();
+    let mut next = 0;
+    let mut push = |pending: &mut BinaryHeap<_>, work: &mut HashMap<_, _>, at: Duration, what: Pending| {
+        pending.push(Reverse((at, next)));
+        work.insert(next, what);
+        next += 1;
+    };
+    let mut report = Report::default();
+    let mut events = Vec::new();
+    let mut clicks = play.clicks.clone();
+    clicks.sort_by_key(|(at, _, _)| *at);
+    let mut interrupt_at = play.interrupt_at;
+    for turn in 0.. {
+        assert!(turn < 1_000_000 && now < secs(100 * 3600), "the run does not end: {now:?}");
+        while clicks.first().is_some_and(|(at, _, _)| *at <= now) {
+            let (at, id, power) = clicks.remove(0);
+            if let Some(machine) = twin.machines.get_mut(&id) {
+                machine.set(at, power);
+            }
+        }
+        if interrupt_at.is_some_and(|at| at <= now) {
+            interrupt_at = None;
+            run.interrupt(now);
+        }
+        for command in run.poll(now) {
+            push(&mut pending, &mut work, now + twin.latency / 2, Pending::Reach(command));
+        }
+        for event in run.take_events() {
+            report.hear(&event);
+            events.push(event);
+        }
+        if run.is_over() {
+            break;
+        }
+        let answer = pending.peek().map(|Reverse((at, _))| *at);
+        let click = clicks.first().map(|(at, _, _)| *at);
+        now = [answer, run.wake_at(), interrupt_at, click]
+            .into_iter()
+            .flatten()
+            .min()
+            .expect("a run that is not over waits for something")
+            .max(now);
+        while pending.peek().is_some_and(|Reverse((at, _))| *at <= now) {
+            let Some(Reverse((_, number))) = pending.pop() else { break };
+            let back = now + twin.latency / 2;
+            match work.remove(&number).expect("known") {
+                Pending::Reach(Command::Look { number, ids, .. }) => {
+                    assert!(ids.len() <= 100, "a look at {} instances", ids.len());
+                    twin.looks.push((now, ids.len()));
+                    let blind = twin.blind.iter().any(|(from, to)| *from <= now && now < *to);
+                    let answer = if blind {
+                        Err(Refusal::new(Advice::OutcomeUnknown, "no route to host"))
+                    } else {
+                        Ok(twin.sightings(now, &ids))
+                    };
+                    push(&mut pending, &mut work, back, Pending::LookBack(number, answer));
+                }
+                Pending::Reach(Command::Start { step, request, .. }) => {
+                    let answer = twin.call(now, Action::Start, &request.id);
+                    push(&mut pending, &mut work, back, Pending::CallBack(step, answer));
+                }
+                Pending::Reach(Command::Stop { step, request, .. }) => {
+                    let answer = twin.call(now, Action::Stop, &request.id);
+                    push(&mut pending, &mut work, back, Pending::CallBack(step, answer));
+                }
+                Pending::LookBack(number, answer) => run.looked(now, number, answer),
+                Pending::CallBack(step, answer) => run.answered(now, step, answer),
+            }
+        }
+    }
+    Played { report, events, twin, ended_at: now - play.age }
+}
+
+/// A configuration made for tests: entries by name, in the order of their names.
+pub(super) struct Sketch {
+    entries: Vec<Entry>,
+}
+
+impl Sketch {
+    pub(super) fn new() -> Self {
+        Self { entries: Vec::new() }
+    }
+
+    /// Adds an entry with the goal and as many instances as `size`; it needs the entries named before it.
+    pub(super) fn entry(mut self, name: &str, goal: Goal, size: usize, needs: &[(&str, Strength)]) -> Self {
+        let ids: Vec<InstanceId> =
+            (0..size).map(|at| InstanceId::new(&format!("i-{name}{at}")).expect("valid")).collect();
+        let needs = needs
+            .iter()
+            .map(|(needed, strength)| {
+                let at = self.entries.iter().position(|entry| entry.name.as_str() == *needed).expect("known");
+                Need { entry: EntryIndex(u32::try_from(at).expect("few")), strength: *strength }
+            })
+            .collect();
+        assert!(
+            self.entries.last().is_none_or(|last| last.name.as_str() < name),
+            "in the order of the names"
+        );
+        self.entries.push(Entry {
+            name: EntryName::new(name).expect("valid"),
+            provider: ProviderAlias::main(),
+            goal,
+            members: if size == 1 { Members::Single(ids[0].clone()) } else { Members::Several(ids) },
+            needs,
+            timeouts: Timeouts::default(),
+            stop: StopPolicy::default(),
+            prevent_stop: false,
+            init_local_disk: false,
+            at_once: None,
+        });
+        self
+    }
+
+    pub(super) fn with(mut self, change: impl FnOnce(&mut Entry)) -> Self {
+        change(self.entries.last_mut().expect("an entry"));
+        self
+    }
+
+    pub(super) fn desired(self) -> Desired {
+        Desired { stack: StackName::new("test").expect("valid"), entries: self.entries }
+    }
+}
+
+/// A fleet whose machines are all in one status, and the plan for it.
+pub(super) fn fleet(desired: &Desired, power: &Power, takes: Duration) -> Twin {
+    let mut twin = Twin { latency: ms(50), ..Twin::default() };
+    for entry in &desired.entries {
+        for id in entry.ids() {
+            twin.machines.insert(id.clone(), Machine::new(power.clone(), takes));
+        }
+    }
+    twin.learn(desired);
+    twin
+}
+
+pub(super) fn plan_for(desired: &Desired, twin: &Twin) -> Plan {
+    plan(desired, None, &twin.actual(desired, Duration::ZERO)).expect("no cycle")
+}
+
+pub(super) fn id(text: &str) -> InstanceId {
+    InstanceId::new(text).expect("valid")
+}
+
+/// The events of one instance, without their times, as short words.
+pub(super) fn story(plan: &Plan, events: &[Event], address: &str) -> Vec<String> {
+    let is_it = |change: usize| plan.changes[change].address.to_string() == address;
+    events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::Began { change, action } if is_it(*change) => Some(format!("began {}", action.word())),
+            EventKind::Accepted { change, .. } if is_it(*change) => Some("accepted".to_owned()),
+            EventKind::Retrying { change, sends, .. } if is_it(*change) => {
+                Some(format!("in doubt after {sends}"))
+            }
+            EventKind::Moved { change, power } if is_it(*change) => Some(format!("seen {power}")),
+            EventKind::Completed { change, how, .. } if is_it(*change) => Some(format!("done {how:?}")),
+            EventKind::Failed { change, failure, .. } if is_it(*change) => {
+                let words = format!("{failure:?}");
+                let end = words.find([' ', '(', '{']).unwrap_or(words.len());
+                Some(format!("failed {}", &words[..end]))
+            }
+            EventKind::Skipped { change, because, .. } if is_it(*change) => {
+                Some(format!("skipped because of {because}"))
+            }
+            EventKind::NotReached { change, in_transition, .. } if is_it(*change) => {
+                Some(format!("not reached, in transition: {in_transition}"))
+            }
+            _ => None,
+        })
+        .collect()
+}

@@ -1,0 +1,359 @@
+//! The decision table, and what a decision about one instance means for those that come after it.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::order::{self, Cycle};
+use super::{Block, Change, Drift, Plan, Then, Verdict, Warning, Why};
+use crate::fleet::{
+    Actual, Address, Charge, Desired, Entry, EntryIndex, Goal, InstanceKey, LockReason, Power, Recorded,
+    RecordedInstance, Seen, Sighting, StopMode, StoppedMode, Strength,
+};
+
+/// Decides about every instance that is wanted or recorded.
+///
+/// `desired` and `actual` decide what is done; `recorded` only explains why, and names what is released.
+///
+/// # Errors
+/// The entries of a cycle, if the dependencies have one.
+pub fn plan(desired: &Desired, recorded: Option<&Recorded>, actual: &Actual) -> Result<Plan, Cycle> {
+    let order = order::topological(desired)?;
+    let mut decided: Vec<Vec<Change>> = desired
+        .entries
+        .iter()
+        .enumerate()
+        .map(|(position, entry)| decide_entry(EntryIndex(to_u32(position)), entry, recorded, actual))
+        .collect();
+
+    hold_up_starts(desired, &order, &mut decided);
+    hold_up_stops(desired, &order, &mut decided);
+
+    let mut changes: Vec<Change> = decided.into_iter().flatten().collect();
+    changes.extend(releases(recorded, &changes));
+    changes.sort_by(|a, b| a.address.cmp(&b.address).then_with(|| a.key.cmp(&b.key)));
+    let groups = order::groups(desired, &changes);
+    Ok(Plan { stack: desired.stack.clone(), looked_at: actual.looked_at, changes, groups })
+}
+
+fn to_u32(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
+}
+
+fn decide_entry(
+    index: EntryIndex,
+    entry: &Entry,
+    recorded: Option<&Recorded>,
+    actual: &Actual,
+) -> Vec<Change> {
+    entry
+        .ids()
+        .iter()
+        .map(|id| {
+            let key = InstanceKey { provider: entry.provider.clone(), id: id.clone() };
+            let seen = actual
+                .instances
+                .get(&key)
+                .cloned()
+                .unwrap_or_else(|| Seen::NotSeen { why: "it was not looked at".to_owned() });
+            let (verdict, warnings) = decide(entry, &seen, actual.looked_at);
+            let record = recorded.and_then(|recorded| recorded.instances.get(&key));
+            Change {
+                address: entry.address_of(id),
+                region: actual.regions.get(&key.provider).cloned(),
+                key,
+                entry: Some(index),
+                goal: Some(entry.goal),
+                why: why(&verdict, entry.goal, record),
+                drift: drift(entry.goal, &seen, record),
+                seen,
+                verdict,
+                warnings,
+            }
+        })
+        .collect()
+}
+
+/// The decision table: what is seen against what is wanted, for one instance by itself.
+fn decide(entry: &Entry, seen: &Seen, now: Timestamp) -> (Verdict, Vec<Warning>) {
+    if entry.goal == Goal::Any {
+        return (Verdict::Any, Vec::new());
+    }
+    let sighting = match seen {
+        Seen::There(sighting) => sighting,
+        Seen::Absent => return (Verdict::Blocked(Block::NotVisible), Vec::new()),
+        Seen::NotSeen { why } => {
+            return (Verdict::Blocked(Block::NotSeen { why: why.clone() }), Vec::new());
+        }
+    };
+    let verdict = match (&sighting.power, entry.goal) {
+        (_, Goal::Any) => Verdict::Any,
+        (Power::Unrecognised(word), Goal::Running | Goal::Stopped) => {
+            Verdict::Blocked(Block::UnknownStatus { word: word.to_string() })
+        }
+        (Power::Running, Goal::Running) | (Power::Stopped, Goal::Stopped) => Verdict::InSync,
+        (Power::Stopped, Goal::Running) => start_or_block(entry, sighting, false, now),
+        (Power::Stopping, Goal::Running) => start_or_block(entry, sighting, true, now),
+        (Power::Starting, Goal::Running) => Verdict::Wait { until: Goal::Running, then: None },
+        (Power::Pending, Goal::Running) => Verdict::Wait {
+            until: Goal::Running,
+            then: Some(Then::Start { init_local_disk: entry.init_local_disk }),
+        },
+        (Power::Running, Goal::Stopped) => stop_or_block(entry, false),
+        (Power::Starting, Goal::Stopped) => stop_or_block(entry, true),
+        (Power::Stopping, Goal::Stopped) => Verdict::Wait { until: Goal::Stopped, then: None },
+        (Power::Pending, Goal::Stopped) => Verdict::Wait {
+            until: Goal::Stopped,
+            then: (!entry.prevent_stop).then_some(Then::Stop { policy: entry.stop }),
+        },
+    };
+    let warnings = warnings(entry, sighting, &verdict);
+    (verdict, warnings)
+}
+
+/// ECS would refuse the start of an instance that is locked or not paid: that is known before asking.
+fn start_or_block(entry: &Entry, sighting: &Sighting, once_stopped: bool, now: Timestamp) -> Verdict {
+    if let Some(block) = refusal_to_start(sighting, now) {
+        return Verdict::Blocked(block);
+    }
+    Verdict::Start { once_stopped, init_local_disk: entry.init_local_disk }
+}
+
+fn refusal_to_start(sighting: &Sighting, now: Timestamp) -> Option<Block> {
+    if sighting.charge == Charge::PrePaid
+        && let Some(since) = sighting.expires
+        && since <= now
+    {
+        return Some(Block::Expired { since });
+    }
+    let lock = sighting.locks.first()?;
+    if lock.reason == LockReason::Financial && sighting.charge == Charge::PostPaid {
+        return Some(Block::Overdue);
+    }
+    Some(Block::Locked { reason: lock.reason.clone() })
+}
+
+fn stop_or_block(entry: &Entry, once_running: bool) -> Verdict {
+    if entry.prevent_stop {
+        Verdict::Blocked(Block::PreventStop)
+    } else {
+        Verdict::Stop { once_running, policy: entry.stop }
+    }
+}
+
+fn warnings(entry: &Entry, sighting: &Sighting, verdict: &Verdict) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    match verdict {
+        Verdict::Start { init_local_disk, .. }
+        | Verdict::Wait { then: Some(Then::Start { init_local_disk }), .. } => {
+            if *init_local_disk {
+                warnings.push(Warning::InitLocalDisk { local_disks: sighting.local_disks });
+            }
+            if sighting.stopped_mode == StoppedMode::StopCharging {
+                warnings.push(Warning::EconomicalStart);
+            }
+            if sighting.spot {
+                warnings.push(Warning::Spot);
+            }
+        }
+        Verdict::Stop { policy, .. } | Verdict::Wait { then: Some(Then::Stop { policy }), .. } => {
+            if let Some(lock) = sighting.locks.first() {
+                warnings.push(Warning::StopUnderLock { reason: lock.reason.clone() });
+            }
+            if policy.force {
+                warnings.push(Warning::ForceStop);
+            }
+        }
+        Verdict::InSync => match entry.goal {
+            Goal::Running if is_being_taken_back(sighting) => warnings.push(Warning::Recycling),
+            Goal::Stopped => warnings.extend(other_stop_mode(entry.stop.mode, sighting.stopped_mode)),
+            Goal::Running | Goal::Any => {}
+        },
+        Verdict::Wait { then: None, .. } | Verdict::Blocked(_) | Verdict::Release | Verdict::Any => {}
+    }
+    warnings
+}
+
+fn is_being_taken_back(sighting: &Sighting) -> bool {
+    sighting.locks.iter().any(|lock| lock.reason == LockReason::Recycling)
+}
+
+fn other_stop_mode(wanted: StopMode, is: StoppedMode) -> Option<Warning> {
+    match (wanted, is) {
+        (StopMode::KeepCharging, StoppedMode::StopCharging)
+        | (StopMode::StopCharging, StoppedMode::KeepCharging) => Some(Warning::StopModeDiffers { wanted, is }),
+        (StopMode::KeepCharging, StoppedMode::KeepCharging)
+        | (StopMode::StopCharging, StoppedMode::StopCharging)
+        // ECS does not say: nothing to note.
+        | (_, StoppedMode::NotApplicable) => None,
+    }
+}
+
+fn why(verdict: &Verdict, goal: Goal, record: Option<&RecordedInstance>) -> Option<Why> {
+    match verdict {
+        Verdict::Start { .. } | Verdict::Stop { .. } | Verdict::Wait { .. } => {}
+        Verdict::Release => return Some(Why::LeftConfiguration),
+        Verdict::InSync | Verdict::Blocked(_) | Verdict::Any => return None,
+    }
+    Some(match record {
+        None => Why::NewlyManaged,
+        Some(record) if record.goal != goal => Why::GoalChanged { from: record.goal },
+        Some(record) if goal.is_met_by(&record.power) => Why::Drifted,
+        Some(record) => Why::Unfinished { recorded_at: record.recorded_at },
+    })
+}
+
+/// What moved since the last apply. Only settled statuses are compared: a run that was cut short records instances on
+/// their way, and those are expected to have arrived since.
+fn drift(goal: Goal, seen: &Seen, record: Option<&RecordedInstance>) -> Option<Drift> {
+    let record = record?;
+    let is = seen.power()?;
+    let moved = goal != Goal::Any && !record.power.is_in_transition() && record.power != *is;
+    moved.then(|| Drift { was: record.power.clone(), is: is.clone(), since: record.recorded_at })
+}
+
+fn releases(recorded: Option<&Recorded>, changes: &[Change]) -> Vec<Change> {
+    let Some(recorded) = recorded else { return Vec::new() };
+    let wanted: HashMap<&InstanceKey, ()> = changes.iter().map(|change| (&change.key, ())).collect();
+    recorded
+        .instances
+        .iter()
+        .filter(|(key, _)| !wanted.contains_key(key))
+        .map(|(key, record)| Change {
+            address: record.address.clone(),
+            key: key.clone(),
+            region: None,
+            entry: None,
+            goal: None,
+            seen: Seen::NotSeen { why: "it is no longer in the configuration".to_owned() },
+            verdict: Verdict::Release,
+            why: Some(Why::LeftConfiguration),
+            drift: None,
+            warnings: Vec::new(),
+        })
+        .collect()
+}
+
+/// What keeps others from coming after an entry.
+#[derive(Clone)]
+enum Obstacle {
+    Blocked { by: Address, root: Address },
+    Unmanaged { by: Address, seen: String },
+    Recycled { by: Address },
+}
+
+/// Blocks every start that comes after something that will not be up.
+fn hold_up_starts(desired: &Desired, order: &[EntryIndex], decided: &mut [Vec<Change>]) {
+    let mut obstacles: Vec<Option<Obstacle>> = vec![None; desired.entries.len()];
+    for &index in order {
+        let entry = &desired.entries[index.at()];
+        if entry.goal == Goal::Running {
+            let obstacle = entry
+                .needs
+                .iter()
+                .filter(|need| need.strength == Strength::Hard)
+                .find_map(|need| obstacles[need.entry.at()].clone());
+            if let Some(obstacle) = obstacle {
+                hold_up(&mut decided[index.at()], &obstacle);
+            }
+        }
+        obstacles[index.at()] = obstacle_to_start(entry.goal, &decided[index.at()]);
+    }
+}
+
+/// What keeps the dependents of these instances from being started: the first that is not up and will not be.
+fn obstacle_to_start(goal: Goal, changes: &[Change]) -> Option<Obstacle> {
+    changes.iter().find_map(|change| match (&change.verdict, goal) {
+        (Verdict::Blocked(block), _) => Some(blocked(change, block)),
+        (Verdict::Any, _) if change.seen.power() != Some(&Power::Running) => Some(unmanaged(change)),
+        (Verdict::Any | Verdict::InSync, Goal::Running | Goal::Any)
+            if change.seen.sighting().is_some_and(is_being_taken_back) =>
+        {
+            Some(Obstacle::Recycled { by: change.address.clone() })
+        }
+        // A hard need with the goal Stopped is refused as a contradiction before anything is decided.
+        _ => None,
+    })
+}
+
+/// Blocks every stop of something that others, which will not be stopped, still need.
+fn hold_up_stops(desired: &Desired, order: &[EntryIndex], decided: &mut [Vec<Change>]) {
+    let mut obstacles: Vec<Option<Obstacle>> = vec![None; desired.entries.len()];
+    for &index in order.iter().rev() {
+        let entry = &desired.entries[index.at()];
+        if entry.goal == Goal::Stopped
+            && let Some(obstacle) = &obstacles[index.at()]
+        {
+            hold_up(&mut decided[index.at()], obstacle);
+        }
+        // Dependents stand later in the order, so by now all that this entry must wait for is known.
+        if let Some(obstacle) = obstacle_to_stop(&decided[index.at()]) {
+            for need in entry.needs.iter().filter(|need| need.strength == Strength::Hard) {
+                obstacles[need.entry.at()].get_or_insert_with(|| obstacle.clone());
+            }
+        }
+    }
+}
+
+/// What keeps the needs of these instances from being stopped: the first that is not down and will not be.
+fn obstacle_to_stop(changes: &[Change]) -> Option<Obstacle> {
+    changes.iter().find_map(|change| match &change.verdict {
+        Verdict::Blocked(block) => Some(blocked(change, block)),
+        Verdict::Any if change.seen.power() != Some(&Power::Stopped) => Some(unmanaged(change)),
+        _ => None,
+    })
+}
+
+fn blocked(change: &Change, block: &Block) -> Obstacle {
+    let root = match block {
+        Block::HeldUp { root, .. } => root.clone(),
+        _ => change.address.clone(),
+    };
+    Obstacle::Blocked { by: change.address.clone(), root }
+}
+
+fn unmanaged(change: &Change) -> Obstacle {
+    let seen = match &change.seen {
+        Seen::There(sighting) => sighting.power.word().to_owned(),
+        Seen::Absent => "not visible".to_owned(),
+        Seen::NotSeen { .. } => "not seen".to_owned(),
+    };
+    Obstacle::Unmanaged { by: change.address.clone(), seen }
+}
+
+/// Turns the starts or stops among these changes into blocked ones. An instance that is on its way already goes on;
+/// only the call that might have followed is left out.
+fn hold_up(changes: &mut [Change], obstacle: &Obstacle) {
+    for change in changes {
+        let block = match (&change.verdict, obstacle) {
+            (Verdict::Wait { until, then: Some(_) }, _) => {
+                change.verdict = Verdict::Wait { until: *until, then: None };
+                change.warnings.clear();
+                continue;
+            }
+            (Verdict::Start { .. } | Verdict::Stop { .. }, Obstacle::Blocked { by, root }) => {
+                Block::HeldUp { by: by.clone(), root: root.clone() }
+            }
+            (Verdict::Start { .. }, Obstacle::Unmanaged { by, seen }) => {
+                Block::NeedsUnmanaged { need: by.clone(), seen: seen.clone() }
+            }
+            (Verdict::Start { .. } | Verdict::Stop { .. }, Obstacle::Recycled { by }) => {
+                Block::NeedsRecycled { need: by.clone() }
+            }
+            (Verdict::Stop { .. }, Obstacle::Unmanaged { by, seen }) => {
+                Block::StillNeeded { by: by.clone(), seen: seen.clone() }
+            }
+            (
+                Verdict::InSync
+                | Verdict::Wait { then: None, .. }
+                | Verdict::Blocked(_)
+                | Verdict::Release
+                | Verdict::Any,
+                _,
+            ) => continue,
+        };
+        change.verdict = Verdict::Blocked(block);
+        change.why = None;
+        change.warnings.clear();
+    }
+}

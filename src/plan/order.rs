@@ -1,0 +1,126 @@
+//! Who comes after whom.
+//!
+//! Order is a matter of entries, not of instances: a dependency on an entry is on all of its instances, so a thousand
+//! instances that need a thousand others are one edge and not a million.
+
+use std::time::Duration;
+
+use petgraph::algo::{kosaraju_scc, toposort};
+use petgraph::graph::DiGraph;
+
+use super::{After, Change, Group};
+use crate::fleet::{Desired, EntryIndex, EntryName, Goal, Strength};
+
+/// Dependencies that come back to where they began. `config` refuses them with their place in the file, so this is
+/// only met by a caller that made its own [`Desired`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("these entries depend on each other: {}", .0.iter().map(EntryName::as_str).collect::<Vec<_>>().join(", "))]
+pub struct Cycle(pub Vec<EntryName>);
+
+/// The entries, each after all that it needs. Entries that nothing orders keep the order of their names as far as
+/// that goes.
+pub(super) fn topological(desired: &Desired) -> Result<Vec<EntryIndex>, Cycle> {
+    let mut graph = DiGraph::<EntryIndex, ()>::with_capacity(desired.entries.len(), desired.entries.len());
+    let nodes: Vec<_> =
+        (0u32..).zip(&desired.entries).map(|(at, _)| graph.add_node(EntryIndex(at))).collect();
+    for (entry, node) in desired.entries.iter().zip(&nodes) {
+        for need in &entry.needs {
+            graph.add_edge(nodes[need.entry.at()], *node, ());
+        }
+    }
+    match toposort(&graph, None) {
+        Ok(order) => Ok(order.into_iter().map(|node| graph[node]).collect()),
+        Err(on_cycle) => {
+            let component = kosaraju_scc(&graph)
+                .into_iter()
+                .find(|component| component.contains(&on_cycle.node_id()))
+                .unwrap_or_default();
+            let mut names: Vec<EntryName> =
+                component.into_iter().map(|node| desired.entries[graph[node].at()].name.clone()).collect();
+            names.sort();
+            Err(Cycle(names))
+        }
+    }
+}
+
+/// What execution must respect, one group for each entry.
+///
+/// A start comes after what it needs, a stop after what needs it. Edges between a start and a stop order nothing. An
+/// entry with the goal Any is never touched, but it is looked at before something that hard-depends on it is.
+pub(super) fn groups(desired: &Desired, changes: &[Change]) -> Vec<Group> {
+    let mut groups: Vec<Group> = desired
+        .entries
+        .iter()
+        .map(|entry| Group {
+            name: entry.name.clone(),
+            goal: entry.goal,
+            after: Vec::new(),
+            at_once: entry.at_once,
+            timeouts: entry.timeouts,
+            changes: Vec::new(),
+        })
+        .collect();
+    for (position, change) in changes.iter().enumerate() {
+        if let Some(entry) = change.entry {
+            groups[entry.at()].changes.push(position);
+        }
+    }
+    for (index, entry) in (0u32..).map(EntryIndex).zip(&desired.entries) {
+        for need in &entry.needs {
+            let needed = desired.entries[need.entry.at()].goal;
+            let hard = need.strength == Strength::Hard;
+            match (entry.goal, needed) {
+                (Goal::Running, Goal::Running) => {
+                    groups[index.at()].after.push(After { group: need.entry, strength: need.strength });
+                }
+                (Goal::Running, Goal::Any) if hard => {
+                    groups[index.at()].after.push(After { group: need.entry, strength: Strength::Hard });
+                }
+                (Goal::Stopped, Goal::Stopped) => {
+                    groups[need.entry.at()].after.push(After { group: index, strength: need.strength });
+                }
+                (Goal::Any, Goal::Stopped) if hard => {
+                    groups[need.entry.at()].after.push(After { group: index, strength: Strength::Hard });
+                }
+                _ => {}
+            }
+        }
+    }
+    groups
+}
+
+/// For each group the longest chain that begins with it: what it is expected to take itself, and then the longest
+/// chain among those that come after it. A group that takes no time holds nobody up, so no chain goes through it.
+/// The longest of them all is also a lower bound for the time that an apply takes.
+#[must_use]
+pub fn remaining_chains(groups: &[Group], takes: impl Fn(&Group) -> Duration) -> Vec<Duration> {
+    let mut followers: Vec<Vec<usize>> = vec![Vec::new(); groups.len()];
+    let mut waits_for: Vec<usize> = vec![0; groups.len()];
+    for (index, group) in groups.iter().enumerate() {
+        waits_for[index] = group.after.len();
+        for after in &group.after {
+            followers[after.group.at()].push(index);
+        }
+    }
+    let mut order: Vec<usize> = (0..groups.len()).filter(|index| waits_for[*index] == 0).collect();
+    let mut next = 0;
+    while let Some(&index) = order.get(next) {
+        next += 1;
+        for &follower in &followers[index] {
+            waits_for[follower] -= 1;
+            if waits_for[follower] == 0 {
+                order.push(follower);
+            }
+        }
+    }
+    let mut chains = vec![Duration::ZERO; groups.len()];
+    for &index in order.iter().rev() {
+        let own = takes(&groups[index]);
+        if own.is_zero() {
+            continue;
+        }
+        let behind = followers[index].iter().map(|follower| chains[*follower]).max().unwrap_or_default();
+        chains[index] = own.saturating_add(behind);
+    }
+    chains
+}
