@@ -219,14 +219,14 @@ enum Pending {
     CallBack(usize, Result<Accepted, Refusal>),
 }
 
-type Expected = dyn Fn(&Change) -> Option<Duration>;
+type Expected<'a> = dyn Fn(&Change) -> Option<Duration> + 'a;
 
 /// How a run is played.
 #[derive(Default)]
 pub(super) struct Play<'a> {
     pub(super) limits: Limits,
     pub(super) age: Duration,
-    pub(super) expected: Option<&'a Expected>,
+    pub(super) expected: Option<&'a Expected<'a>>,
     pub(super) interrupt_at: Option<Duration>,
     /// Someone else's clicks: moments since the look, instances, and what they become.
     pub(super) clicks: Vec<(Duration, InstanceId, Option<Power>)>,
