@@ -2,10 +2,15 @@
 //!
 //! `observe` and `execute` see only this, never HTTP. The trait is kept so small that a test twin can be honest.
 
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fleet::{InstanceId, Region, Sighting, StopPolicy};
+use crate::fleet::{InstanceId, ProviderAlias, Region, Sighting, StopPolicy};
+
+/// Where each provider's instances are looked at and called.
+pub type Clouds<C> = BTreeMap<ProviderAlias, Arc<C>>;
 
 /// One region of one account.
 pub trait Cloud: Send + Sync {

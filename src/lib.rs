@@ -4,5 +4,6 @@ pub mod aliyun;
 pub mod cloud;
 pub mod execute;
 pub mod fleet;
+pub mod observe;
 pub mod plan;
 pub mod render;

@@ -13,10 +13,8 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -26,14 +24,11 @@ pub use event::{Action, Event, EventKind, Failure, How};
 pub use report::{Outcome, Report};
 pub use run::Limits;
 
-use crate::cloud::{Accepted, Advice, Cloud, Refusal};
+use crate::cloud::{Accepted, Advice, Cloud, Clouds, Refusal};
 use crate::fleet::{ProviderAlias, Sighting};
 use crate::plan::{Change, Plan};
 use ready::StepIndex;
 use run::{Command, Run};
-
-/// Where each provider's instances are called.
-pub type Clouds<C> = BTreeMap<ProviderAlias, Arc<C>>;
 
 /// What an execution needs to know besides the plan and the clouds.
 pub struct Execution<'a> {
