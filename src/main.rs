@@ -1,3 +1,7 @@
-//! The `powerform` binary.
+//! The `powerform` binary: a runtime, one call, an exit status.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    powerform::cli::main(std::env::args_os())
+}

@@ -1,0 +1,202 @@
+//! What may be written on the command line. The comments here are the help texts.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use uuid::Uuid;
+
+use crate::fleet::{Address, duration};
+
+/// Plan and apply for the power states of Alibaba Cloud ECS instances
+///
+/// A YAML file says which instances shall run, which shall be stopped, and who needs whom. `powerform plan` shows the
+/// difference to the real instances; `powerform apply` closes it, in order.
+#[derive(Debug, Parser)]
+#[command(name = "powerform", version, max_term_width = 100, arg_required_else_help = true)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// The configuration; may be given several times; a directory stands for its *.yaml [default: powerform.yaml]
+    #[arg(short, long = "file", value_name = "PATH", global = true)]
+    pub(super) file: Vec<PathBuf>,
+    /// Work as if started in this directory
+    #[arg(short = 'C', long, value_name = "DIR", global = true)]
+    pub(super) chdir: Option<PathBuf>,
+    /// Whether to use colour; `auto` does on a terminal, unless NO_COLOR is set
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Colour::Auto, global = true)]
+    pub(super) color: Colour,
+    /// What to log on stderr: a level, or targets with levels as in `powerform=debug` [env: POWERFORM_LOG]
+    #[arg(long, value_name = "FILTER", global = true)]
+    pub(super) log: Option<String>,
+    /// How to write the log
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text, global = true)]
+    pub(super) log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Write a commented powerform.yaml to begin with
+    Init,
+    /// Check everything that can be checked without the network
+    Validate(Validate),
+    /// Look, decide and show; change nothing
+    Plan(Plan),
+    /// Plan, show, ask, and carry it out
+    Apply(Apply),
+    /// Show the state: what is recorded of each instance
+    Show(Show),
+    /// Look into the record, or remove from it
+    #[command(subcommand)]
+    State(State),
+    /// Remove a lock that nobody works under any more
+    ForceUnlock(ForceUnlock),
+    /// Serve a simulated ECS on this machine
+    Simulator(Simulator),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Validate {
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What plan and apply share.
+#[derive(Debug, Args)]
+pub(super) struct Showing {
+    /// Show every instance, also those that are as wanted
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Print JSON lines on stdout instead of text
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Write the JSON lines to a file, beside what is printed
+    #[arg(long, value_name = "FILE")]
+    pub(super) json_into: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    #[command(flatten)]
+    pub(super) showing: Showing,
+    /// Exit with 2 if the plan holds any start, stop, wait, release or blocked
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Apply {
+    #[command(flatten)]
+    pub(super) showing: Showing,
+    /// Do not ask
+    #[arg(long)]
+    pub(super) auto_approve: bool,
+    /// At most so many instances in transition at one time [default: no limit]
+    #[arg(long, value_name = "N")]
+    pub(super) parallelism: Option<NonZeroUsize>,
+    /// Wait so long for the lock, if someone else holds it, for example 90s or 10m
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "0s")]
+    pub(super) lock_timeout: Duration,
+    /// Allow starts with init_local_disk, which destroy the data on local disks
+    #[arg(long)]
+    pub(super) allow_data_loss: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum State {
+    /// The addresses that are recorded, a line each
+    List {
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// What is recorded of one address, as YAML
+    Show {
+        /// An address, for example db or app[i-bp1app000000000001]
+        #[arg(value_name = "ADDR")]
+        address: Address,
+    },
+    /// Forget an address, or all instances of an entry; the machines are not touched
+    Rm {
+        /// An entry or an address
+        #[arg(value_name = "ADDR")]
+        address: Address,
+        /// Wait so long for the lock, if someone else holds it
+        #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "0s")]
+        lock_timeout: Duration,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ForceUnlock {
+    /// The id of the lock, as the refusal names it
+    #[arg(value_name = "ID")]
+    pub(super) id: Uuid,
+    /// Do not ask
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct Simulator {
+    #[command(flatten)]
+    pub(super) serve: Option<Serve>,
+    #[command(subcommand)]
+    pub(super) command: Option<SimulatorCommand>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// The address to listen on; port 0 picks a free one, which is printed
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(super) listen: String,
+    /// The account file
+    #[arg(long, value_name = "FILE")]
+    pub(super) account: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SimulatorCommand {
+    /// Set an instance to a status at once: the click of someone else
+    Set {
+        /// The account file
+        #[arg(long, value_name = "FILE")]
+        account: PathBuf,
+        /// The instance
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Running, Stopped, Starting, Stopping, Pending, or Released
+        #[arg(value_name = "STATUS")]
+        status: String,
+    },
+}

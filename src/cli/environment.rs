@@ -1,0 +1,68 @@
+//! The one place that reads the environment, the clock and the identity of this process. Everything else is told.
+#![expect(clippy::disallowed_methods, reason = "this is the edge that the rest of the program is kept from")]
+
+use std::io::IsTerminal as _;
+
+use jiff::Timestamp;
+
+/// What this process knows of the world around it.
+#[derive(Debug, Clone, Copy)]
+pub struct Environment {
+    /// Whether stdin is a terminal, so that somebody can be asked.
+    pub stdin_is_terminal: bool,
+    /// Whether stdout is a terminal.
+    pub stdout_is_terminal: bool,
+    /// Whether stderr is a terminal.
+    pub stderr_is_terminal: bool,
+}
+
+impl Environment {
+    /// The environment of this process.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        Self {
+            stdin_is_terminal: std::io::stdin().is_terminal(),
+            stdout_is_terminal: std::io::stdout().is_terminal(),
+            stderr_is_terminal: std::io::stderr().is_terminal(),
+        }
+    }
+
+    /// A variable that is set and not empty.
+    #[must_use]
+    pub fn variable(self, name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+
+    /// The time of day.
+    #[must_use]
+    pub fn now(self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    /// The name of this machine.
+    #[must_use]
+    pub fn host(self) -> String {
+        let told = || self.variable("HOSTNAME").or_else(|| self.variable("COMPUTERNAME"));
+        std::fs::read_to_string("/proc/sys/kernel/hostname")
+            .ok()
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty())
+            .or_else(told)
+            .unwrap_or_else(|| "an unnamed host".to_owned())
+    }
+
+    /// Who runs this process.
+    #[must_use]
+    pub fn user(self) -> String {
+        ["USER", "LOGNAME", "USERNAME"]
+            .iter()
+            .find_map(|name| self.variable(name))
+            .unwrap_or_else(|| "an unnamed user".to_owned())
+    }
+
+    /// How wide the terminal is taken to be when nobody says: what fits everywhere.
+    #[must_use]
+    pub fn width(self) -> usize {
+        self.variable("COLUMNS").and_then(|columns| columns.parse().ok()).unwrap_or(100).clamp(40, 400)
+    }
+}

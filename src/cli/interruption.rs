@@ -1,0 +1,78 @@
+//! SIGINT and SIGTERM: the first asks a command to come to an end, the second ends it.
+
+use std::future::Future;
+
+use tokio::sync::watch;
+
+use super::failure::Exit;
+
+/// Knows whether the process was asked to end.
+#[derive(Debug, Clone)]
+pub(super) struct Interruption {
+    asked: watch::Receiver<bool>,
+}
+
+impl Interruption {
+    /// Listens from now on. The second signal ends the process at once: what is saved is saved.
+    pub(super) fn listen() -> std::io::Result<Self> {
+        let (ask, asked) = watch::channel(false);
+        let mut signals = Signals::new()?;
+        tokio::spawn(async move {
+            signals.next().await;
+            // A command that has ended no longer listens.
+            let _ = ask.send(true);
+            signals.next().await;
+            #[expect(clippy::exit, reason = "the second signal means at once")]
+            std::process::exit(i32::from(Exit::Interrupted.status()));
+        });
+        Ok(Self { asked })
+    }
+
+    /// Resolves once the process was asked to end.
+    pub(super) fn asked(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut asked = self.asked.clone();
+        async move {
+            if asked.wait_for(|asked| *asked).await.is_err() {
+                // The listener is gone, so nobody will ever ask.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(windows)]
+struct Signals {
+    interrupt: tokio::signal::windows::CtrlC,
+}
+
+#[cfg(windows)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
+    }
+
+    async fn next(&mut self) {
+        self.interrupt.recv().await;
+    }
+}
