@@ -1,3 +1,5 @@
 //! How ECS says it: requests, signatures, answers, error codes.
 
+pub mod credentials;
+pub mod request;
 pub mod sign;
