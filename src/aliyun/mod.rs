@@ -1,5 +1,6 @@
 //! How ECS says it: requests, signatures, answers, error codes.
 
 pub mod credentials;
+pub mod endpoint;
 pub mod request;
 pub mod sign;
