@@ -2,5 +2,6 @@
 
 pub mod credentials;
 pub mod endpoint;
+pub mod errors;
 pub mod request;
 pub mod sign;
