@@ -4,4 +4,5 @@ pub mod credentials;
 pub mod endpoint;
 pub mod errors;
 pub mod request;
+pub mod response;
 pub mod sign;
