@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use reqwest::Method;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::credentials::Credentials;
@@ -22,7 +23,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ECS_VERSION: &str = "2014-05-26";
 
 /// The only method used: parameters go into the query all the same, as the official SDKs do it.
-const METHOD: &str = "POST";
+const METHOD: Method = Method::POST;
 
 /// An operation of an RPC-style API, as data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,7 +161,7 @@ pub struct SignedRequest {
 impl SignedRequest {
     /// The HTTP method.
     #[must_use]
-    pub fn method(&self) -> &'static str {
+    pub fn method(&self) -> Method {
         METHOD
     }
 
@@ -208,7 +209,7 @@ pub fn sign_attempt(
     }
     parameters.extend(request.parameters.iter().map(|(name, value)| (name.as_ref(), value.as_str())));
     let canonical = sign::canonical_query(&parameters);
-    let string_to_sign = sign::string_to_sign_v1(METHOD, &canonical);
+    let string_to_sign = sign::string_to_sign_v1(METHOD.as_str(), &canonical);
     let signature = sign::signature_v1(credentials.access_key_secret.expose_secret(), &string_to_sign);
     SignedRequest {
         query: format!("{canonical}&Signature={}", sign::percent_encode(&signature)).into(),
