@@ -1,0 +1,100 @@
+//! Who asks: access keys, and where each kind of them is found.
+//!
+//! One file for each place that is looked at. Secrets live in types that print as redacted; the only ways out are
+//! signing a request and [`Credentials::redact`], which takes them out of texts.
+
+mod environment;
+
+use std::fmt;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::sign::percent_encode;
+
+pub use environment::{EnvironmentError, from_variables};
+
+/// An access key, and the security token that belongs to it where it is a temporary one (STS).
+#[derive(Clone)]
+pub struct Credentials {
+    /// The key's id. Not a secret, but it names an account's user, so it is not shown without need.
+    pub access_key_id: String,
+    /// The key's secret.
+    pub access_key_secret: SecretString,
+    /// The token of temporary credentials.
+    pub security_token: Option<SecretString>,
+    /// Where the key was found, in words: "the environment (ALIBABA_CLOUD_ACCESS_KEY_ID)".
+    pub source: String,
+}
+
+impl Credentials {
+    /// The text without the secrets of these credentials, in any of the spellings that a request has: plain,
+    /// percent-encoded, and encoded once more as in the text that is signed.
+    ///
+    /// Servers and proxies quote requests in their error messages; ECS itself quotes the text that it signed, and
+    /// the security token is part of it.
+    #[must_use]
+    pub fn redact(&self, text: &str) -> String {
+        let mut redacted = text.to_owned();
+        let secrets = [Some(&self.access_key_secret), self.security_token.as_ref()];
+        for secret in secrets.into_iter().flatten().map(|secret| secret.expose_secret()) {
+            if secret.is_empty() {
+                continue;
+            }
+            let once = percent_encode(secret);
+            let twice = percent_encode(&once);
+            for spelling in [twice.as_str(), once.as_str(), secret] {
+                if redacted.contains(spelling) {
+                    redacted = redacted.replace(spelling, "[REDACTED]");
+                }
+            }
+        }
+        redacted
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("access_key_id", &self.access_key_id)
+            .field("access_key_secret", &"[REDACTED]")
+            .field("security_token", &self.security_token.as_ref().map(|_| "[REDACTED]"))
+            .field("source", &self.source)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn temporary() -> Credentials {
+        Credentials {
+            access_key_id: "STS.key".to_owned(),
+            access_key_secret: "s3cr/et+".into(),
+            security_token: Some("to ken=/*".into()),
+            source: "a test".to_owned(),
+        }
+    }
+
+    #[test]
+    fn printing_credentials_shows_no_secret() {
+        let text = format!("{:?} {:#?}", temporary(), temporary());
+        assert!(text.contains("STS.key"));
+        for secret in ["s3cr", "to ken", "to%20ken"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_taken_out_of_texts_in_every_spelling_of_a_request() {
+        let credentials = temporary();
+        let once = percent_encode("to ken=/*");
+        let twice = percent_encode(&once);
+        let text = format!("a s3cr/et+ b to ken=/* c {once} d {twice} e s3cr%2Fet%2B");
+        assert_eq!(
+            credentials.redact(&text),
+            "a [REDACTED] b [REDACTED] c [REDACTED] d [REDACTED] e [REDACTED]"
+        );
+        assert_eq!(credentials.redact("nothing to hide"), "nothing to hide");
+    }
+}
