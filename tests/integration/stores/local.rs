@@ -195,3 +195,22 @@ async fn those_who_only_look_do_not_lock_anyone_out() {
     }
     looking.abort();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_who_look_at_once_do_not_take_each_other_for_a_holder() {
+    let place = LocalPlace::new();
+    let store = place.open("web-shop");
+    drop(store.lock(&user(1), Duration::ZERO).await.unwrap());
+    let mut looking = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let store = store.clone();
+        looking.spawn(async move {
+            for _ in 0..200 {
+                assert_eq!(store.holder().await.unwrap(), None);
+            }
+        });
+    }
+    while let Some(looked) = looking.join_next().await {
+        looked.unwrap();
+    }
+}
