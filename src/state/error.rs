@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::LockInfo;
 use super::document::{Edition, Refused};
+use crate::fleet::StackName;
 
 /// Why a record was not read or not written.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +46,7 @@ pub enum StateError {
         /// The state, as a person finds it.
         place: String,
         /// The stack of the record that was to be written.
-        offered: crate::fleet::StackName,
+        offered: StackName,
     },
     /// The lock under which the record was to be written is not held any more.
     #[error(
