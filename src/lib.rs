@@ -7,3 +7,4 @@ pub mod fleet;
 pub mod observe;
 pub mod plan;
 pub mod render;
+pub mod state;

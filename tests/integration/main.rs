@@ -1,3 +1,5 @@
-//! Everything that is tested from outside of the library, in one binary.
+//! Everything that is tested from outside the library, in one binary.
 
+mod architecture;
 mod signing;
+mod stores;

@@ -1,0 +1,186 @@
+//! What every place for a record can do.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::document::{self, Edition};
+use super::{Held, LockError, LockInfo, StateError};
+use crate::fleet::{Recorded, StackName};
+
+/// The place of one stack's record, and its lock.
+///
+/// Two stores on one place exclude each other, in one process as in two. Cancelling any of these futures leaves the
+/// place in order.
+pub trait Store: Send + Sync {
+    /// Reads the record. None: there is none yet, which is a first run.
+    ///
+    /// # Errors
+    /// What is there is refused (and untouched), or could not be read.
+    fn load(&self) -> impl Future<Output = Result<Option<Recorded>, StateError>> + Send;
+
+    /// Replaces the record: afterwards the whole new one is stored, or the old one still is. The caller has raised
+    /// the serial. Writing what is stored already does nothing, so a save whose outcome is unknown may be repeated.
+    ///
+    /// # Errors
+    /// [`StateError::Conflict`] if the stored record has another lineage or a serial that is not older; what is
+    /// stored is refused as in [`Store::load`]; the lock was lost; or it could not be written.
+    fn save(&self, record: &Recorded, held: &Held) -> impl Future<Output = Result<(), StateError>> + Send;
+
+    /// Takes the lock, waiting for it up to `timeout` (zero: as long as it takes to see who holds it).
+    ///
+    /// # Errors
+    /// [`LockError::Held`], with the holder, if it was not free in time.
+    fn lock(
+        &self,
+        info: &LockInfo,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<Held, LockError>> + Send;
+
+    /// Who holds the lock now, without taking it. What a dead process left does not count.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] if someone does who has not said who it is; or it could not be looked at.
+    fn holder(&self) -> impl Future<Output = Result<Option<LockInfo>, LockError>> + Send;
+
+    /// Gives the lock back.
+    ///
+    /// # Errors
+    /// [`LockError::Lost`] if it was not held any more.
+    fn unlock(&self, held: Held) -> impl Future<Output = Result<(), LockError>> + Send;
+
+    /// Removes the lock with this id, which nobody works under any more, and says whose it was.
+    ///
+    /// # Errors
+    /// [`LockError::NotLocked`], [`LockError::WrongId`], [`LockError::HolderAlive`]; nothing is removed then.
+    fn force_unlock(&self, id: Uuid) -> impl Future<Output = Result<LockInfo, LockError>> + Send;
+}
+
+/// Whether a save has anything to write.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// The new text must be written.
+    Write,
+    /// The stored text is the new one.
+    Nothing,
+}
+
+/// Decides about a save: `stored` is the text that is stored now, `text` what `record` is to be stored as.
+pub(super) fn check_save(
+    place: &str,
+    stack: &StackName,
+    stored: Option<&[u8]>,
+    record: &Recorded,
+    text: &[u8],
+) -> Result<Need, StateError> {
+    let place = || place.to_owned();
+    if record.stack != *stack {
+        return Err(StateError::WrongStore { place: place(), offered: record.stack.clone() });
+    }
+    if record.serial == 0 {
+        return Err(StateError::SerialNotRaised { place: place() });
+    }
+    let Some(stored) = stored else { return Ok(Need::Write) };
+    if stored == text {
+        return Ok(Need::Nothing);
+    }
+    let stored = document::read_edition(stored, stack)
+        .map_err(|refused| StateError::Refused { place: place(), refused })?;
+    let offered = Edition { lineage: record.lineage, serial: record.serial };
+    if stored.lineage != offered.lineage || stored.serial >= offered.serial {
+        return Err(StateError::Conflict { place: place(), stored, offered });
+    }
+    Ok(Need::Write)
+}
+
+/// How often a held lock is tried again.
+const POLL: Duration = Duration::from_millis(250);
+
+/// How long a lock is tried even by those who do not want to wait. Someone who only looks who holds it takes it for an
+/// instant, and a holder needs an instant to say who it is: neither shall pass for the answer.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How often it is tried within [`PATIENCE`].
+const PATIENT_POLL: Duration = Duration::from_millis(20);
+
+/// What one try at a lock came to.
+#[derive(Debug)]
+pub(super) enum Attempt<T> {
+    /// It was free, and this was done with it.
+    Done(T),
+    /// Someone has it: the holder, if it says who it is.
+    Busy(Option<Box<LockInfo>>),
+}
+
+/// Tries until it is done, but no longer than `timeout`; the last try is made at its end.
+pub(super) async fn try_until<T, E, F>(
+    timeout: Duration,
+    mut attempt: impl FnMut() -> F,
+) -> Result<Attempt<T>, E>
+where
+    F: Future<Output = Result<Attempt<T>, E>>,
+{
+    let began = Instant::now();
+    let timeout = timeout.max(PATIENCE);
+    loop {
+        let busy = match attempt().await? {
+            Attempt::Busy(holder) => holder,
+            done @ Attempt::Done(_) => return Ok(done),
+        };
+        let waited = began.elapsed();
+        if waited >= timeout {
+            return Ok(Attempt::Busy(busy));
+        }
+        let pause = if waited < PATIENCE { PATIENT_POLL } else { POLL };
+        tokio::time::sleep(pause.min(timeout - waited)).await;
+    }
+}
+
+/// [`Store::lock`] by tries.
+pub(super) async fn lock_by<F>(
+    place: &str,
+    timeout: Duration,
+    attempt: impl FnMut() -> F,
+) -> Result<Held, LockError>
+where
+    F: Future<Output = Result<Attempt<Held>, LockError>>,
+{
+    match try_until(timeout, attempt).await? {
+        Attempt::Done(held) => Ok(held),
+        Attempt::Busy(holder) => Err(LockError::Held { place: place.to_owned(), holder }),
+    }
+}
+
+/// What became of a lock that was to be broken, once it was free.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// It was removed.
+    Removed(LockInfo),
+    /// It has another id, and stays.
+    Other(Box<LockInfo>),
+    /// There was none.
+    Nothing,
+}
+
+/// [`Store::force_unlock`] by tries.
+pub(super) async fn force_unlock_by<F>(
+    place: &str,
+    id: Uuid,
+    attempt: impl FnMut() -> F,
+) -> Result<LockInfo, LockError>
+where
+    F: Future<Output = Result<Attempt<Broken>, LockError>>,
+{
+    let place = place.to_owned();
+    match try_until(Duration::ZERO, attempt).await? {
+        Attempt::Done(Broken::Removed(holder)) => Ok(holder),
+        Attempt::Done(Broken::Other(holder)) => Err(LockError::WrongId { place, given: id, holder }),
+        Attempt::Done(Broken::Nothing) => Err(LockError::NotLocked { place }),
+        Attempt::Busy(Some(holder)) if holder.id != id => {
+            Err(LockError::WrongId { place, given: id, holder })
+        }
+        Attempt::Busy(holder) => Err(LockError::HolderAlive { place, holder }),
+    }
+}
