@@ -2,5 +2,8 @@
 //!
 //! Returns text and never writes it; knows nothing of terminals beyond "with colour or without" and a width.
 
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub mod style;
 pub mod visible;
+pub mod words;
