@@ -6,6 +6,7 @@ mod ending;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod human;
+pub mod json;
 pub mod style;
 mod text_diff;
 pub mod visible;
