@@ -1,6 +1,7 @@
 //! powerform: plan and apply for the power states of Alibaba Cloud ECS instances.
 
 pub mod aliyun;
+pub mod cli;
 pub mod cloud;
 pub mod execute;
 pub mod fleet;

@@ -1,0 +1,12 @@
+//! What people read: the plan before approving, the summary after applying, the record.
+
+mod attributes;
+mod plan;
+mod record;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+pub use plan::{plan, plan_line};
+pub use record::{state, state_list, state_show};
+pub use summary::apply_summary;

@@ -1,0 +1,419 @@
+use std::time::Duration;
+
+use super::*;
+use crate::execute::{Action, Failure, Outcome, Report};
+use crate::fleet::{Goal, LockReason, Power, Recorded, RecordedInstance, Region, Seen, StoppedMode};
+use crate::plan::{Block, Change, Drift, Plan, Tally, Verdict, Why};
+use crate::render::fixtures::{self, assert_harmless, change, with_lock};
+use crate::render::style::Style;
+
+fn plain(plan: &Plan) -> String {
+    super::plan(plan, Style::plain(), false)
+}
+
+#[test]
+fn a_plan_reads_as_terraform_users_expect() {
+    assert_eq!(
+        plain(&fixtures::web_shop()),
+        r#"  # db will be started  (i-bp1db0000000000001, cn-hangzhou)
+  ~ instance "db" {
+      ~ status = "Stopped" -> "Running"
+        stopped outside powerform since the last apply 2026-11-21 20:04 UTC
+    }
+
+  # app[i-bp1app000000000001] will be started
+  ~ instance "app[i-bp1app000000000001]" {
+      ~ status = "Stopped" -> "Running"
+        an apply left it unfinished on 2026-11-21 20:04 UTC
+        after db is Running
+    }
+
+  # app[i-bp1app000000000003] is blocked
+  ! instance "app[i-bp1app000000000003]" {
+        status = "Stopped"
+        lock   = "security"
+        ECS refuses to start it until the security lock is lifted: console > Security Center
+    }
+
+  # edge will be started  (i-bp1edge0000000000001, cn-hangzhou)
+  ~ instance "edge" {
+      ~ status = "Stopped" -> "Running"
+        not in the record yet: this is the first apply that manages it
+        after app is Running, and after db is Running or has failed
+    }
+
+  # batch will be stopped  (i-bp1batch0000000000001, cn-hangzhou)
+  ~ instance "batch" {
+      ~ status       = "Running" -> "Stopped"
+      + stopped_mode = "KeepCharging"
+        the configuration wants Stopped now; the last apply was for Running
+    }
+
+Plan: 3 to start, 1 to stop, 0 to wait for, 1 blocked, 1 in sync.
+"#
+    );
+}
+
+#[test]
+fn colour_adds_escape_sequences_and_changes_no_word() {
+    let plan = fixtures::web_shop();
+    let coloured = super::plan(&plan, Style::coloured(), true);
+    assert!(coloured.contains(
+        "  \u{1b}[1m# db will be started\u{1b}[0m  (i-bp1db0000000000001, cn-hangzhou)\n  \u{1b}[32m~\u{1b}[0m \
+         instance \"db\" {\n      \u{1b}[33m~\u{1b}[0m status = \"Stopped\" -> \"Running\"\n"
+    ));
+    let stripped = anstream::adapter::strip_str(&coloured).to_string();
+    assert_eq!(stripped, super::plan(&plan, Style::plain(), true));
+}
+
+#[test]
+fn instances_in_sync_are_counted_and_shown_only_when_all_are_asked_for() {
+    let plan = fixtures::web_shop();
+    assert!(!plain(&plan).contains("cache is"));
+    assert!(super::plan(&plan, Style::plain(), true).contains(
+        "  # cache is in sync  (i-bp1cache0000000000001, cn-hangzhou)\n    instance \"cache\" {\n        status = \
+         \"Running\"\n        it is Running, as wanted\n    }\n"
+    ));
+}
+
+#[test]
+fn a_plan_without_changes_says_so_and_still_counts() {
+    let in_sync = || change("db", Power::Running, Goal::Running, Verdict::InSync);
+    let plan = fixtures::plan(vec![in_sync(), change("old", Power::Stopped, Goal::Any, Verdict::Any)], &[]);
+    assert_eq!(
+        plain(&plan),
+        "No changes. Every instance is as wanted.\n\n\
+         Plan: 0 to start, 0 to stop, 0 to wait for, 0 blocked, 1 in sync, 1 only looked at.\n"
+    );
+    let blocked = change("db", Power::Stopped, Goal::Running, Verdict::Blocked(Block::Overdue));
+    assert!(!plain(&fixtures::plan(vec![blocked], &[])).contains("No changes"));
+}
+
+#[test]
+fn the_counts_keep_their_order_and_name_the_rare_ones_only_when_there_are_any() {
+    let tally = Tally { start: 4, stop: 1, wait: 0, blocked: 1, release: 0, in_sync: 7, any: 0 };
+    assert_eq!(plan_line(&tally), "Plan: 4 to start, 1 to stop, 0 to wait for, 1 blocked, 7 in sync.");
+    assert_eq!(
+        plan_line(&Tally { release: 1, any: 2, ..tally }),
+        "Plan: 4 to start, 1 to stop, 0 to wait for, 1 blocked, 7 in sync, 1 to release, 2 only looked at."
+    );
+}
+
+#[test]
+fn what_is_in_sync_but_moved_or_carries_a_warning_has_a_block() {
+    let mut moved = change("db", Power::Running, Goal::Running, Verdict::InSync);
+    moved.drift = Some(Drift { was: Power::Stopped, is: Power::Running, since: fixtures::since() });
+    let mut charging = fixtures::stopped_as(
+        change("batch", Power::Stopped, Goal::Stopped, Verdict::InSync),
+        StoppedMode::KeepCharging,
+    );
+    charging.warnings = fixtures::every_warning("odd").into_iter().filter(differs).take(1).collect();
+    assert_eq!(
+        plain(&fixtures::plan(vec![moved, charging], &[])),
+        r#"  # db is in sync  (i-bp1db0000000000001, cn-hangzhou)
+    instance "db" {
+        status = "Running"
+        it is Running, as wanted
+        started outside powerform since the last apply 2026-11-21 20:04 UTC
+    }
+
+  # batch is in sync  (i-bp1batch0000000000001, cn-hangzhou)
+    instance "batch" {
+        status       = "Stopped"
+        stopped_mode = "KeepCharging"
+        it is Stopped, as wanted
+        warning: it is Stopped, as wanted, but still charging (in the stop mode KeepCharging): to change the mode, start it and stop it again
+    }
+
+No changes. Every instance is as wanted.
+
+Plan: 0 to start, 0 to stop, 0 to wait for, 0 blocked, 2 in sync.
+1 warning: read it above.
+"#
+    );
+}
+
+fn differs(warning: &crate::plan::Warning) -> bool {
+    matches!(warning, crate::plan::Warning::StopModeDiffers { .. })
+}
+
+#[test]
+fn an_economical_start_shows_the_mode_that_it_leaves_and_a_lock_that_stays() {
+    let asleep = fixtures::stopped_as(
+        change("db", Power::Stopped, Goal::Running, fixtures::start()),
+        StoppedMode::StopCharging,
+    );
+    let text = plain(&fixtures::plan(vec![asleep], &[]));
+    assert!(
+        text.contains(
+            "      ~ status       = \"Stopped\" -> \"Running\"\n      - stopped_mode = \"StopCharging\"\n"
+        ),
+        "{text}"
+    );
+    let locked =
+        with_lock(change("db", Power::Running, Goal::Stopped, fixtures::stop()), LockReason::Security);
+    let text = plain(&fixtures::plan(vec![locked], &[]));
+    assert!(
+        text.contains(
+            "      ~ status       = \"Running\" -> \"Stopped\"\n      + stopped_mode = \"KeepCharging\"\n        \
+             lock         = \"security\"\n"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn places_are_named_where_they_differ() {
+    let mut changes = fixtures::web_shop().changes;
+    changes[4].region = Some(Region::new("cn-hongkong").expect("a region"));
+    changes[4].key.provider = "hk".parse().expect("an alias");
+    let text = plain(&fixtures::plan(changes, &[]));
+    for line in [
+        "# db will be started  (i-bp1db0000000000001, cn-hangzhou, provider default)\n",
+        "# app[i-bp1app000000000001] will be started  (cn-hangzhou, provider default)\n",
+        "# edge will be started  (i-bp1edge0000000000001, cn-hongkong, provider hk)\n",
+    ] {
+        assert!(text.contains(line), "{line} is missing in\n{text}");
+    }
+}
+
+#[test]
+fn every_verdict_has_a_block_with_a_reason_and_unseen_instances_have_no_attributes() {
+    for verdict in fixtures::every_verdict() {
+        let heading = crate::render::words::verdict(&verdict);
+        let mut one = change("db", Power::Stopping, Goal::Running, verdict);
+        for seen in [one.seen.clone(), Seen::Absent, Seen::NotSeen { why: "no answer".to_owned() }] {
+            one.seen = seen;
+            let text = super::plan(&fixtures::plan(vec![one.clone()], &[]), Style::plain(), true);
+            assert!(text.starts_with(&format!("  # db {heading}  (")), "{text}");
+            let reasons = text.lines().filter(|line| line.starts_with("        ") && !line.contains(" = "));
+            assert!(reasons.count() >= 1, "{text}");
+        }
+    }
+    let waiting = Verdict::Wait {
+        until: Goal::Running,
+        then: Some(crate::plan::Then::Start { init_local_disk: false }),
+    };
+    let text = plain(&fixtures::plan(vec![change("db", Power::Pending, Goal::Running, waiting)], &[]));
+    assert!(text.contains("        then: start if Stopped\n"), "{text}");
+}
+
+#[test]
+fn text_from_elsewhere_is_never_obeyed_and_never_floods_the_screen() {
+    let hostile = fixtures::hostile();
+    let mut changes: Vec<Change> = fixtures::every_block(&hostile)
+        .into_iter()
+        .map(|block| {
+            let odd = Power::Unrecognised(hostile.as_str().into());
+            let odd = change("db", odd.clone(), Goal::Running, Verdict::Blocked(block));
+            let mut odd = with_lock(odd, LockReason::Other(hostile.as_str().into()));
+            odd.warnings = fixtures::every_warning(&hostile);
+            fixtures::drifted(odd, Power::Running, Power::Unrecognised(hostile.as_str().into()))
+        })
+        .collect();
+    changes.push(change(
+        &format!("db[i-{}]", "x".repeat(10_000)),
+        Power::Stopped,
+        Goal::Running,
+        fixtures::start(),
+    ));
+    let plan = fixtures::plan(changes, &[]);
+    let text = super::plan(&plan, Style::plain(), true);
+    assert_harmless(&text);
+    assert!(text.contains("status = \"\\u{1b}[2J") && text.contains("\\\"xxx"), "{text}");
+
+    let mut report = Report::default();
+    for (position, failure) in fixtures::every_failure(&hostile).into_iter().enumerate() {
+        report.outcomes.insert(position % plan.changes.len(), Outcome::Failed(failure));
+    }
+    assert_harmless(&apply_summary(&plan, &report, Style::plain(), true));
+}
+
+/// A run of the web shop in which the first failed and the rest follows from it.
+fn failed_run() -> (Plan, Report) {
+    let plan = fixtures::web_shop();
+    let db = plan.changes[0].address.clone();
+    let app = plan.changes[2].address.clone();
+    let mut report = Report::default();
+    report.hear(&fixtures::failed(900, 0, Action::Start, Failure::Refused(fixtures::expired())));
+    report.outcomes.insert(2, Outcome::Skipped { because: db.clone(), root: db.clone() });
+    report.outcomes.insert(4, Outcome::Skipped { because: app, root: db });
+    report.outcomes.insert(5, Outcome::Stopped);
+    (plan, report)
+}
+
+#[test]
+fn an_incomplete_apply_ends_with_counts_reasons_and_remedies() {
+    let (plan, report) = failed_run();
+    assert_eq!(
+        apply_summary(&plan, &report, Style::plain(), false),
+        "\
+Apply incomplete: 0 started, 1 stopped, 0 already there, 1 failed, 2 skipped, 0 not reached, 1 blocked.
+
+Failed:
+  db (i-bp1db0000000000001): ECS refused the start: InstanceExpired: The specified instance has expired \
+(request 0C2DB2B2-1D5C-4F5F-8C3A-1B2C3D4E5F60)
+    -> renew it: console > Expenses > Renewal Management
+
+Blocked:
+  app[i-bp1app000000000003]: ECS refuses to start it until the security lock is lifted
+    -> console > Security Center
+
+Skipped:
+  app[i-bp1app000000000001]: not tried because of db
+    -> mend db, then apply again
+  edge (i-bp1edge0000000000001): not tried because of app[i-bp1app000000000001], which was held up by db
+    -> mend db, then apply again
+
+Stopped: batch
+"
+    );
+}
+
+#[test]
+fn a_complete_apply_names_what_it_did() {
+    let names: Vec<String> = (0..12).map(|n| format!("a{n}")).collect();
+    let changes: Vec<Change> =
+        names.iter().map(|name| change(name, Power::Stopped, Goal::Running, fixtures::start())).collect();
+    let plan = fixtures::plan(changes, &[]);
+    let mut report = Report::default();
+    for position in 0..12 {
+        report.outcomes.insert(position, Outcome::Started);
+    }
+    report.outcomes.insert(11, Outcome::AlreadyThere);
+    report.outcomes.insert(10, Outcome::Arrived);
+    report.outcomes.insert(9, Outcome::Arrived);
+    assert_eq!(
+        apply_summary(&plan, &report, Style::plain(), false),
+        "Apply complete: 9 started, 0 stopped, 1 already there, 0 failed, 0 skipped, 0 not reached, 2 arrived by \
+         themselves.\n\nStarted: a0, a1, a2, a3, a4, a5, a6, a7 and a8\n\nArrived without a call: a9 and a10\n\n\
+         Already there: a11\n"
+    );
+}
+
+#[test]
+fn an_interrupted_apply_says_what_is_left() {
+    let plan = fixtures::web_shop();
+    let mut report = Report { interrupted: true, ..Report::default() };
+    report.outcomes.insert(0, Outcome::NotReached { in_transition: true });
+    let text = apply_summary(&plan, &report, Style::plain(), false);
+    assert!(
+        text.starts_with(
+            "Apply interrupted: 0 started, 0 stopped, 0 already there, 0 failed, 0 skipped, 4 not reached, 1 blocked."
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains(
+            "  db (i-bp1db0000000000001): its call was accepted, but its arrival was not awaited\n    -> plan again"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_long_summary_fits_a_screen_unless_all_is_asked_for_and_causes_come_before_what_they_hold_up() {
+    let held = |n: usize| {
+        let by = fixtures::address("z");
+        let block = Block::HeldUp { by: by.clone(), root: by };
+        change(&format!("b{n:03}"), Power::Stopped, Goal::Running, Verdict::Blocked(block))
+    };
+    let mut changes: Vec<Change> = (0..200).map(held).collect();
+    changes.push(change("z", Power::Stopped, Goal::Running, Verdict::Blocked(Block::Overdue)));
+    changes.extend(
+        (0..200).map(|n| change(&format!("c{n:03}"), Power::Stopped, Goal::Running, fixtures::start())),
+    );
+    let plan = fixtures::plan(changes, &[]);
+    let mut report = Report::default();
+    for position in 201..300 {
+        report
+            .outcomes
+            .insert(position, Outcome::Failed(Failure::Vanished { after: Duration::from_secs(1) }));
+    }
+    let text = apply_summary(&plan, &report, Style::plain(), false);
+    assert!(text.lines().count() < 50, "{text}");
+    assert!(text.contains("Blocked:\n  z (") && text.contains("  and 89 more\n"), "{text}");
+    assert!(text.ends_with("\n--all names every instance.\n"));
+    let everything = apply_summary(&plan, &report, Style::plain(), true);
+    for change in &plan.changes {
+        assert!(everything.contains(&format!("  {} (", change.address)), "{}", change.address);
+    }
+    assert!(!everything.contains(" more\n") && !everything.contains("--all"));
+}
+
+fn recorded() -> Recorded {
+    let lineage = "67e55044-10b1-426f-9247-bb680e5fe0c8".parse().expect("a UUID");
+    let mut recorded = Recorded::new("web-shop".parse().expect("a stack"), lineage);
+    recorded.serial = 7;
+    for one in fixtures::web_shop().changes.into_iter().take(3) {
+        let mut instance = RecordedInstance {
+            address: one.address,
+            goal: Goal::Running,
+            power: Power::Running,
+            recorded_at: fixtures::since(),
+            took: crate::fleet::Durations::default(),
+        };
+        instance.took.add_start(Duration::from_millis(4_100));
+        recorded.instances.insert(one.key, instance);
+    }
+    recorded
+}
+
+#[test]
+fn the_record_is_shown_as_a_table_a_list_and_yaml() {
+    let recorded = recorded();
+    assert_eq!(
+        state(&recorded, Style::plain()),
+        "\
+# stack web-shop
+lineage 67e55044-10b1-426f-9247-bb680e5fe0c8, serial 7
+
+app[i-bp1app000000000001]  Running   goal Running  2026-11-21 20:04 UTC
+cache                      Running   goal Running  2026-11-21 20:04 UTC  i-bp1cache0000000000001
+db                         Running   goal Running  2026-11-21 20:04 UTC  i-bp1db0000000000001
+
+3 instances as the last apply left them; plan shows what they are now.
+"
+    );
+    assert_eq!(state_list(&recorded), "app[i-bp1app000000000001]\ncache\ndb\n");
+    assert_eq!(
+        state_show(&recorded, &fixtures::address("db")).expect("recorded"),
+        "\
+address: db
+provider: default
+id: i-bp1db0000000000001
+goal: Running
+status: Running
+recorded_at: 2026-11-21T20:04:31Z
+took:
+  starts:
+  - 4.1s
+"
+    );
+    assert_eq!(state_show(&recorded, &fixtures::address("nobody")), None);
+}
+
+#[test]
+fn an_empty_record_says_what_fills_it() {
+    let mut recorded = recorded();
+    recorded.instances.clear();
+    assert!(state(&recorded, Style::plain()).ends_with("the first apply writes the record.\n"));
+    assert_eq!(state_list(&recorded), "");
+}
+
+#[test]
+fn a_release_leaves_the_machine_alone_and_says_so() {
+    let mut gone = change("old", Power::Running, Goal::Running, Verdict::Release);
+    (gone.seen, gone.region, gone.goal) = (Seen::NotSeen { why: "not looked at".to_owned() }, None, None);
+    gone.why = Some(Why::LeftConfiguration);
+    assert_eq!(
+        plain(&fixtures::plan(vec![gone], &[])),
+        r#"  # old will be released  (i-bp1old0000000000001)
+  - instance "old" {
+        no longer in the configuration: it leaves the record, and its machine stays as it is
+    }
+
+Plan: 0 to start, 0 to stop, 0 to wait for, 0 blocked, 0 in sync, 1 to release.
+"#
+    );
+}

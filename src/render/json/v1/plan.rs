@@ -1,0 +1,278 @@
+//! The lines of a plan.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Level, Resource, line};
+use crate::fleet::Power;
+use crate::plan::{Block, Change, Drift, Plan, Tally, Then, Verdict, Warning, Why};
+use crate::render::human::plan_line;
+use crate::render::words::{self, Explanation, Order};
+
+/// All lines of a plan: what has moved outside powerform, then what will be done about every instance, those in sync
+/// too, then the counts. Lines are made as they are asked for, so that a large plan needs no large memory.
+pub fn plan(now: Timestamp, plan: &Plan) -> impl Iterator<Item = String> + '_ {
+    resource_drifts(now, plan)
+        .chain(planned_changes(now, plan))
+        .chain(std::iter::once_with(move || change_summary(now, &plan.tally())))
+}
+
+/// One `resource_drift` line for each instance that has moved outside powerform.
+pub fn resource_drifts(now: Timestamp, plan: &Plan) -> impl Iterator<Item = String> + '_ {
+    plan.changes.iter().filter_map(move |change| Some(drift_line(now, change, change.drift.as_ref()?)))
+}
+
+/// One `planned_change` line for each instance.
+pub fn planned_changes(now: Timestamp, plan: &Plan) -> impl Iterator<Item = String> + '_ {
+    let order = Order::of(plan);
+    plan.changes.iter().map(move |change| change_line(now, change, &order))
+}
+
+/// The `change_summary` line.
+#[must_use]
+pub fn change_summary(now: Timestamp, tally: &Tally) -> String {
+    #[derive(Serialize)]
+    struct Body {
+        changes: Changes,
+    }
+    #[derive(Serialize)]
+    struct Changes {
+        start: usize,
+        stop: usize,
+        wait: usize,
+        noop: usize,
+        blocked: usize,
+        release: usize,
+        any: usize,
+        operation: &'static str,
+    }
+    let Tally { start, stop, wait, blocked, release, in_sync, any } = *tally;
+    let changes = Changes { start, stop, wait, noop: in_sync, blocked, release, any, operation: "plan" };
+    line(now, Level::Info, "change_summary", &plan_line(tally), Body { changes })
+}
+
+/// A power status with what qualifies it.
+#[derive(Serialize)]
+struct Status {
+    status: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped_mode: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    locks: Vec<String>,
+}
+
+impl Status {
+    fn plain(word: &str) -> Self {
+        Self { status: word.to_owned(), stopped_mode: None, locks: Vec::new() }
+    }
+
+    fn before(change: &Change) -> Option<Self> {
+        let sighting = change.seen.sighting()?;
+        Some(Self {
+            status: sighting.power.word().to_owned(),
+            stopped_mode: (sighting.power == Power::Stopped).then(|| sighting.stopped_mode.word()),
+            locks: sighting.locks.iter().map(|lock| lock.reason.word().to_owned()).collect(),
+        })
+    }
+
+    fn after(change: &Change) -> Option<Self> {
+        match &change.verdict {
+            Verdict::Start { .. } => Some(Self::plain("Running")),
+            Verdict::Stop { policy, .. } => {
+                Some(Self { stopped_mode: Some(policy.mode.word()), ..Self::plain("Stopped") })
+            }
+            Verdict::Wait { until, .. } => Some(Self::plain(until.word())),
+            Verdict::InSync | Verdict::Blocked(_) | Verdict::Any => Self::before(change),
+            Verdict::Release => None,
+        }
+    }
+}
+
+fn drift_line(now: Timestamp, change: &Change, drift: &Drift) -> String {
+    #[derive(Serialize)]
+    struct Body {
+        change: Drifted,
+    }
+    #[derive(Serialize)]
+    struct Drifted {
+        resource: Resource,
+        action: &'static str,
+        reason: String,
+        before: Status,
+        after: Status,
+        since: Timestamp,
+    }
+    let reason = words::drift(drift);
+    let message = format!("{}: {reason}", words::address(&change.address));
+    let change = Drifted {
+        resource: Resource::of(change),
+        action: match drift.is {
+            Power::Starting | Power::Running => "start",
+            Power::Stopping | Power::Stopped => "stop",
+            Power::Pending | Power::Unrecognised(_) => "update",
+        },
+        reason,
+        before: Status::plain(drift.was.word()),
+        after: Status::plain(drift.is.word()),
+        since: drift.since,
+    };
+    line(now, Level::Info, "resource_drift", &message, Body { change })
+}
+
+/// The call that a change makes, with every parameter that matters.
+#[derive(Serialize)]
+#[serde(tag = "action")]
+enum Call {
+    StartInstance { init_local_disk: bool },
+    StopInstance { stopped_mode: &'static str, force_stop: bool },
+}
+
+impl Call {
+    fn of(verdict: &Verdict) -> Option<Self> {
+        match verdict {
+            Verdict::Start { init_local_disk, .. }
+            | Verdict::Wait { then: Some(Then::Start { init_local_disk }), .. } => {
+                Some(Self::StartInstance { init_local_disk: *init_local_disk })
+            }
+            Verdict::Stop { policy, .. } | Verdict::Wait { then: Some(Then::Stop { policy }), .. } => {
+                Some(Self::StopInstance { stopped_mode: policy.mode.word(), force_stop: policy.force })
+            }
+            Verdict::Wait { then: None, .. }
+            | Verdict::InSync
+            | Verdict::Blocked(_)
+            | Verdict::Release
+            | Verdict::Any => None,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Note {
+    code: &'static str,
+    reason: String,
+    remedy: String,
+}
+
+impl Note {
+    fn of(warning: &Warning) -> Self {
+        let Explanation { what, remedy } = words::warning(warning);
+        Self { code: warning_code(warning), reason: what, remedy: remedy.into_owned() }
+    }
+}
+
+fn change_line(now: Timestamp, change: &Change, order: &Order) -> String {
+    #[derive(Serialize)]
+    struct Body {
+        change: Planned,
+        // It stands here for filters that look no deeper, and in the change where Terraform has it.
+        reason: String,
+    }
+    #[derive(Serialize)]
+    struct Planned {
+        resource: Resource,
+        action: &'static str,
+        reason: String,
+        reason_code: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        remedy: Option<String>,
+        before: Option<Status>,
+        after: Option<Status>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        call: Option<Call>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        order: Option<String>,
+        instance_id: String,
+        provider: String,
+        region: Option<String>,
+        warnings: Vec<Note>,
+    }
+    let (reason, remedy) = match &change.verdict {
+        Verdict::Blocked(block) => {
+            let Explanation { what, remedy } = words::block(block);
+            (what, Some(remedy.into_owned()))
+        }
+        _ => (words::reason(change), None),
+    };
+    let message =
+        format!("{} {}: {reason}", words::address(&change.address), words::verdict(&change.verdict));
+    let level = match change.verdict {
+        Verdict::Blocked(_) => Level::Warn,
+        _ if !change.warnings.is_empty() => Level::Warn,
+        _ => Level::Info,
+    };
+    let planned = Planned {
+        resource: Resource::of(change),
+        action: action(&change.verdict),
+        reason: reason.clone(),
+        reason_code: reason_code(change),
+        remedy,
+        before: Status::before(change),
+        after: Status::after(change),
+        call: Call::of(&change.verdict),
+        order: order.of_change(change).map(ToOwned::to_owned),
+        instance_id: change.key.id.to_string(),
+        provider: change.key.provider.to_string(),
+        region: change.region.as_ref().map(ToString::to_string),
+        warnings: change.warnings.iter().map(Note::of).collect(),
+    };
+    line(now, level, "planned_change", &message, Body { change: planned, reason })
+}
+
+/// The word for a verdict.
+fn action(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::InSync => "noop",
+        Verdict::Start { .. } => "start",
+        Verdict::Stop { .. } => "stop",
+        Verdict::Wait { .. } => "wait",
+        Verdict::Blocked(_) => "blocked",
+        Verdict::Release => "release",
+        Verdict::Any => "any",
+    }
+}
+
+fn reason_code(change: &Change) -> &'static str {
+    match (&change.verdict, &change.why) {
+        (Verdict::Blocked(block), _) => block_code(block),
+        (Verdict::InSync, _) => "in_sync",
+        (Verdict::Any, _) => "goal_is_any",
+        (_, Some(why)) => match why {
+            Why::NewlyManaged => "newly_managed",
+            Why::GoalChanged { .. } => "goal_changed",
+            Why::Drifted => "drifted",
+            Why::Unfinished { .. } => "unfinished",
+            Why::LeftConfiguration => "left_configuration",
+        },
+        (Verdict::Release, None) => "left_configuration",
+        (Verdict::Start { .. } | Verdict::Stop { .. } | Verdict::Wait { .. }, None) => "not_as_wanted",
+    }
+}
+
+/// The word for a block.
+pub(super) fn block_code(block: &Block) -> &'static str {
+    match block {
+        Block::UnknownStatus { .. } => "unknown_status",
+        Block::NotVisible => "not_visible",
+        Block::NotSeen { .. } => "not_seen",
+        Block::Locked { .. } => "locked",
+        Block::Expired { .. } => "expired",
+        Block::Overdue => "overdue",
+        Block::PreventStop => "prevent_stop",
+        Block::NeedsUnmanaged { .. } => "needs_unmanaged",
+        Block::NeedsRecycled { .. } => "needs_recycled",
+        Block::StillNeeded { .. } => "still_needed",
+        Block::HeldUp { .. } => "held_up",
+    }
+}
+
+fn warning_code(warning: &Warning) -> &'static str {
+    match warning {
+        Warning::EconomicalStart => "economical_start",
+        Warning::InitLocalDisk { .. } => "init_local_disk",
+        Warning::Spot => "spot",
+        Warning::StopUnderLock { .. } => "stop_under_lock",
+        Warning::Recycling => "recycling",
+        Warning::StopModeDiffers { .. } => "stop_mode_differs",
+        Warning::ForceStop => "force_stop",
+    }
+}

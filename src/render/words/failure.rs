@@ -1,0 +1,189 @@
+//! What a run says of an instance: refusals, failures, and what an interruption left.
+
+use std::borrow::Cow;
+
+use super::{Explanation, address, count, message, name, short};
+use crate::cloud::{Advice, Refusal};
+use crate::execute::{Action, Failure};
+use crate::fleet::duration::Words;
+use crate::fleet::{Address, StoppedMode};
+
+/// How a step failed, and what to do about it. `action` is what was being done.
+#[must_use]
+pub fn failure(failure: &Failure, action: Action) -> Explanation {
+    match failure {
+        Failure::Refused(refusal) => Explanation::new(
+            format!("ECS refused the {}: {}", asked(action), said(refusal)),
+            remedy_of(refusal),
+        ),
+        Failure::GaveUp { refusal, sends } => {
+            let times = count(usize::try_from(*sends).unwrap_or(usize::MAX), "time");
+            Explanation::new(
+                format!(
+                    "the {} was sent {times} and not accepted; last answer: {}",
+                    asked(action),
+                    said(refusal)
+                ),
+                remedy_of(refusal),
+            )
+        }
+        Failure::Moved { planned, seen } => Explanation::new(
+            format!("it is {}, neither at its goal nor {} as planned", name(seen), name(planned)),
+            "someone else has moved it: plan again to see what is left to do",
+        ),
+        Failure::NeedMoved { need, goal, seen } => {
+            let need = address(need);
+            Explanation::new(
+                format!("{need} has to be {goal} for it, and is {}", name(seen)),
+                format!("find out what moved {need}, then plan again"),
+            )
+        }
+        Failure::FellBack { seen, after } => Explanation::new(
+            format!(
+                "it was on its way and fell back to {} {} after ECS accepted the {}",
+                name(seen),
+                Words(*after),
+                asked(action)
+            ),
+            match action {
+                Action::Start | Action::Wait => {
+                    "the boot failed: read its system log (console > ECS > Instances > Get System Logs), then \
+                     apply again"
+                }
+                Action::Stop => "look at it in the console, then apply again",
+            },
+        ),
+        Failure::Vanished { after } => Explanation::new(
+            format!("it vanished from ECS's answers {} after its step began", Words(*after)),
+            "it was released, or taken back if it is a spot instance: put a replacement into the \
+             configuration, or take it out",
+        ),
+        Failure::TimedOut { last_seen, for_so_long, timeout } => Explanation::new(
+            format!(
+                "it did not arrive within {}: last seen {}, for {}",
+                Words(*timeout),
+                name(last_seen),
+                Words(*for_so_long)
+            ),
+            match action {
+                Action::Start => {
+                    "it may still arrive: look at its system log in the console, then apply again; if it is \
+                     only slow, raise timeouts.start of its entry"
+                }
+                Action::Stop => {
+                    "it may still arrive: look at it in the console, then apply again; if its guest is only \
+                     slow, raise timeouts.stop of its entry"
+                }
+                Action::Wait => {
+                    "it may still arrive: look at it in the console, then apply again; if it is only slow, \
+                     raise the timeouts of its entry"
+                }
+            },
+        ),
+        Failure::CannotLook(refusal) => Explanation::new(
+            format!("its status could not be read any more: {}", said(refusal)),
+            refusal
+                .remedy
+                .unwrap_or("it may be on its way: mend that, then plan again to see where it arrived"),
+        ),
+    }
+}
+
+/// What ECS or the connection said: code, message and request id, as far as they are known.
+fn said(refusal: &Refusal) -> String {
+    let words = message(&refusal.message);
+    let mut said = match &refusal.code {
+        Some(code) if words.is_empty() => name(code).into_owned(),
+        Some(code) => format!("{}: {words}", name(code)),
+        None if words.is_empty() => "no reason given".to_owned(),
+        None => words.into_owned(),
+    };
+    if let Some(id) = &refusal.request_id {
+        said.push_str(&format!(" (request {})", name(id)));
+    }
+    said
+}
+
+/// What a person can do about a refusal: what the table of codes says, or else what follows from the kind.
+#[must_use]
+pub fn remedy_of(refusal: &Refusal) -> Cow<'static, str> {
+    if let Some(remedy) = refusal.remedy {
+        return Cow::Borrowed(remedy);
+    }
+    if let Some(link) = refusal.recommend.as_deref().filter(|link| link.starts_with("https://")) {
+        return Cow::Owned(format!("see {}", message(link)));
+    }
+    Cow::Borrowed(match refusal.advice {
+        Advice::Final => "mend what the message names, then apply again",
+        Advice::Capacity => "ECS has no stock: apply again later, or change the instance type or zone",
+        Advice::Throttled { .. } => "too many calls come from this account: apply again in a minute",
+        Advice::Busy { .. } => "ECS or the instance is busy: apply again in a few minutes",
+        Advice::WrongStatus => "something else moves it: plan again to see what it is now",
+        Advice::OutcomeUnknown => {
+            "it is not known whether the call took effect: plan again to see what it is now"
+        }
+    })
+}
+
+/// What the last attempt met, while it is tried again: `InternalError, sent 2 times`.
+#[must_use]
+pub fn retrying(refusal: &Refusal, sends: u32) -> String {
+    let met = match &refusal.code {
+        Some(code) => short(code, 40),
+        None => short(refusal.message.trim().trim_end_matches('.'), 40),
+    };
+    format!("{met}, sent {}", count(usize::try_from(sends).unwrap_or(usize::MAX), "time"))
+}
+
+/// What an interruption left of a step that had not ended.
+#[must_use]
+pub fn left_over(in_transition: bool) -> Explanation {
+    if in_transition {
+        Explanation::new(
+            "its call was accepted, but its arrival was not awaited",
+            "plan again to see where it arrived",
+        )
+    } else {
+        Explanation::new("the run ended first", "apply again")
+    }
+}
+
+/// Why a step was not tried: the nearest instance that kept it from its turn, and the one where the failure began.
+#[must_use]
+pub fn skipped(because: &Address, root: &Address) -> Explanation {
+    let root_words = address(root);
+    let what = if because == root {
+        format!("not tried because of {root_words}")
+    } else {
+        format!("not tried because of {}, which was held up by {root_words}", address(because))
+    };
+    Explanation::new(what, format!("mend {root_words}, then apply again"))
+}
+
+/// What is to be said of a stop that ended in another mode than was asked for: `still charging`.
+#[must_use]
+pub fn stopped_otherwise(mode: StoppedMode) -> &'static str {
+    match mode {
+        StoppedMode::KeepCharging => "stopped, but still charging: ECS kept its resources",
+        StoppedMode::StopCharging => "stopped in economical mode, which was not asked for",
+        StoppedMode::NotApplicable => "stopped, but ECS does not say in which mode",
+    }
+}
+
+/// What a step is doing: `starting`.
+#[must_use]
+pub fn doing(action: Action) -> &'static str {
+    match action {
+        Action::Start => "starting",
+        Action::Stop => "stopping",
+        Action::Wait => "waiting",
+    }
+}
+
+fn asked(action: Action) -> &'static str {
+    match action {
+        Action::Start => "start",
+        Action::Stop => "stop",
+        Action::Wait => "call",
+    }
+}

@@ -1,0 +1,86 @@
+//! What a step waits for, in words.
+
+use super::{LISTED, list, reason::up_or_down};
+use crate::fleet::{EntryName, Goal, Strength};
+use crate::plan::{Change, Plan, Verdict};
+
+/// What the steps of each group wait for: one sentence for a group, however many instances it has.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// By the position of the group in [`Plan::groups`].
+    sentences: Vec<Option<String>>,
+}
+
+impl Order {
+    /// Reads the order of a plan. Looks at each change and each dependency once.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Self {
+        let moves: Vec<bool> = plan
+            .groups
+            .iter()
+            .map(|group| {
+                group.changes.iter().filter_map(|at| plan.changes.get(*at)).any(|c| moves(c, group.goal))
+            })
+            .collect();
+        let sentences = plan
+            .groups
+            .iter()
+            .map(|group| {
+                let after = |strength| -> Vec<&EntryName> {
+                    group
+                        .after
+                        .iter()
+                        .filter(|after| {
+                            after.strength == strength && moves.get(after.group.at()) == Some(&true)
+                        })
+                        .filter_map(|after| plan.groups.get(after.group.at()))
+                        .map(|group| &group.name)
+                        .collect()
+                };
+                sentence(group.goal, &after(Strength::Hard), &after(Strength::Soft))
+            })
+            .collect();
+        Self { sentences }
+    }
+
+    /// What a start or a stop waits for, besides its own instance: `after db and cache are Running`. Nothing if it
+    /// can go at once, or if the change calls nothing.
+    #[must_use]
+    pub fn of_change(&self, change: &Change) -> Option<&str> {
+        match change.verdict {
+            Verdict::Start { .. } | Verdict::Stop { .. } | Verdict::Wait { then: Some(_), .. } => {
+                self.sentences.get(change.entry?.at())?.as_deref()
+            }
+            Verdict::Wait { then: None, .. }
+            | Verdict::InSync
+            | Verdict::Blocked(_)
+            | Verdict::Release
+            | Verdict::Any => None,
+        }
+    }
+}
+
+/// Whether a change is a step towards the goal of its group that others may have to wait for.
+fn moves(change: &Change, goal: Goal) -> bool {
+    match &change.verdict {
+        Verdict::Start { .. } => goal == Goal::Running,
+        Verdict::Stop { .. } => goal == Goal::Stopped,
+        Verdict::Wait { until, .. } => *until == goal,
+        Verdict::InSync | Verdict::Blocked(_) | Verdict::Release | Verdict::Any => false,
+    }
+}
+
+fn sentence(goal: Goal, hard: &[&EntryName], soft: &[&EntryName]) -> Option<String> {
+    let state = up_or_down(goal);
+    let is = |names: &[&EntryName]| if names.len() == 1 { "is" } else { "are" };
+    let hard = (!hard.is_empty()).then(|| format!("after {} {} {state}", list(hard, LISTED), is(hard)));
+    // A soft need orders and nothing more: its failure lets the dependent go on.
+    let soft = (!soft.is_empty()).then(|| {
+        let have = if soft.len() == 1 { "has" } else { "have" };
+        format!("after {} {} {state} or {have} failed", list(soft, LISTED), is(soft))
+    });
+    match (hard, soft) {
+        (Some(hard), Some(soft)) => Some(format!("{hard}, and {soft}")),
+        (hard, soft) => hard.or(soft),
+    }
+}

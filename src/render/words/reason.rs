@@ -1,0 +1,234 @@
+//! What a plan says of an instance: verdicts, reasons, blocks, drift, warnings.
+
+use super::{Explanation, address, count, message, name, time};
+use crate::fleet::{Goal, LockReason, Power, StopMode, StoppedMode};
+use crate::plan::{Block, Change, Drift, Then, Verdict, Warning, Why};
+
+/// What will be done, as it follows the address: `will be started`.
+#[must_use]
+pub fn verdict(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::InSync => "is in sync",
+        Verdict::Start { once_stopped: false, .. } => "will be started",
+        Verdict::Start { once_stopped: true, .. } => "will be started once it is Stopped",
+        Verdict::Stop { once_running: false, .. } => "will be stopped",
+        Verdict::Stop { once_running: true, .. } => "will be stopped once it is Running",
+        Verdict::Wait { .. } => "will be waited for",
+        Verdict::Blocked(_) => "is blocked",
+        Verdict::Release => "will be released",
+        Verdict::Any => "is only looked at",
+    }
+}
+
+/// Why an instance got its verdict. Never empty, whatever the verdict.
+#[must_use]
+pub fn reason(change: &Change) -> String {
+    match (&change.verdict, &change.why) {
+        (Verdict::Blocked(why), _) => block(why).to_string(),
+        (Verdict::Any, _) => "its goal is Any: it is looked at and never touched".to_owned(),
+        (Verdict::InSync, _) => match change.goal {
+            Some(goal) => format!("it is {goal}, as wanted"),
+            None => "it is as wanted".to_owned(),
+        },
+        (Verdict::Release, None) => because(&Why::LeftConfiguration, change),
+        (_, Some(why)) => because(why, change),
+        (Verdict::Start { .. } | Verdict::Stop { .. } | Verdict::Wait { .. }, None) => match change.goal {
+            Some(goal) => format!("it is not {goal}, as the configuration wants it"),
+            None => "it is not as the configuration wants it".to_owned(),
+        },
+    }
+}
+
+fn because(why: &Why, change: &Change) -> String {
+    match why {
+        Why::NewlyManaged => "not in the record yet: this is the first apply that manages it".to_owned(),
+        Why::GoalChanged { from } => match change.goal {
+            Some(goal) => format!("the configuration wants {goal} now; the last apply was for {from}"),
+            None => format!("the goal has changed; the last apply was for {from}"),
+        },
+        Why::Drifted => match &change.drift {
+            Some(moved) => drift(moved),
+            None => "changed outside powerform since the last apply".to_owned(),
+        },
+        Why::Unfinished { recorded_at } => {
+            format!("an apply left it unfinished on {}", time(*recorded_at))
+        }
+        Why::LeftConfiguration => {
+            "no longer in the configuration: it leaves the record, and its machine stays as it is".to_owned()
+        }
+    }
+}
+
+/// What moved outside powerform: `stopped outside powerform since the last apply 2026-11-21 20:04 UTC`.
+#[must_use]
+pub fn drift(drift: &Drift) -> String {
+    let since = time(drift.since);
+    let did = match &drift.is {
+        Power::Running => "started".to_owned(),
+        Power::Stopped => "stopped".to_owned(),
+        Power::Starting => "being started".to_owned(),
+        Power::Stopping => "being stopped".to_owned(),
+        Power::Pending | Power::Unrecognised(_) => {
+            format!("changed from {} to {}", name(drift.was.word()), name(drift.is.word()))
+        }
+    };
+    format!("{did} outside powerform since the last apply {since}")
+}
+
+/// The call that follows when a Pending instance settles away from its goal: `then: start if Stopped`.
+#[must_use]
+pub fn then(then: &Then) -> &'static str {
+    match then {
+        Then::Start { .. } => "then: start if Stopped",
+        Then::Stop { .. } => "then: stop if Running",
+    }
+}
+
+/// Why nothing can be done about an instance now.
+#[must_use]
+pub fn block(block: &Block) -> Explanation {
+    match block {
+        Block::UnknownStatus { word } => Explanation::new(
+            format!("ECS reports the status \"{}\", which powerform does not know", name(word)),
+            "look at the instance in the console; nothing is done to it until it shows a known status",
+        ),
+        Block::NotVisible => Explanation::new(
+            "not visible (released, another region, or no permission)",
+            "check its id, its provider's region and the permission ecs:DescribeInstances, or take it out of \
+             the configuration",
+        ),
+        Block::NotSeen { why } => Explanation::new(
+            format!("not seen, because the look failed ({})", message(why)),
+            "mend that and plan again",
+        ),
+        Block::Locked { reason } => Explanation::new(
+            format!("ECS refuses to start it until the {} lock is lifted", name(reason.word())),
+            unlock(reason),
+        ),
+        Block::Expired { since } => Explanation::new(
+            format!("its subscription ended on {}, and ECS refuses to start it", time(*since)),
+            "renew it: console > Expenses > Renewal Management",
+        ),
+        Block::Overdue => Explanation::new(
+            "payment for it is overdue, and ECS refuses to start it",
+            "settle the bill, then reactivate it: console > ECS > Instances > Reactivate",
+        ),
+        Block::PreventStop => Explanation::new(
+            "prevent_stop forbids the stop",
+            "take prevent_stop out of its entry to let it be stopped, or give the entry the status Running",
+        ),
+        Block::NeedsUnmanaged { need, seen } => {
+            let need = address(need);
+            Explanation::new(
+                format!("it needs {need}, which is {} and whose goal is Any", name(seen)),
+                format!("start {need} yourself, or give its entry the status Running"),
+            )
+        }
+        Block::NeedsRecycled { need } => {
+            let need = address(need);
+            Explanation::new(
+                format!("it needs {need}, which ECS is taking back"),
+                format!("put a replacement for {need} into the configuration"),
+            )
+        }
+        Block::StillNeeded { by, seen } => {
+            let by = address(by);
+            Explanation::new(
+                format!("{by}, which is {} and whose goal is Any, still needs it", name(seen)),
+                format!("stop {by} yourself, or give its entry the status Stopped"),
+            )
+        }
+        Block::HeldUp { by, root } if by == root => {
+            let by = address(by);
+            Explanation::new(
+                format!("it has to come after {by}, which is blocked"),
+                format!("see what blocks {by}"),
+            )
+        }
+        Block::HeldUp { by, root } => {
+            let root = address(root);
+            Explanation::new(
+                format!("it has to come after {}, which is held up by {root}", address(by)),
+                format!("see what blocks {root}"),
+            )
+        }
+    }
+}
+
+fn unlock(reason: &LockReason) -> &'static str {
+    match reason {
+        LockReason::Security => "console > Security Center",
+        LockReason::Financial => "settle the bill or renew it: console > Expenses",
+        LockReason::Recycling => {
+            "ECS is taking the spot instance back; put a replacement into the configuration"
+        }
+        LockReason::DedicatedHostFinancial => {
+            "renew the dedicated host it stands on: console > ECS > Dedicated Hosts"
+        }
+        LockReason::Refunded => "it was refunded; put a replacement into the configuration",
+        LockReason::Other(_) => "ask Alibaba Cloud's support what lifts it: console > Tickets",
+    }
+}
+
+/// What a person should know about an instance before approving.
+#[must_use]
+pub fn warning(warning: &Warning) -> Explanation {
+    match warning {
+        Warning::EconomicalStart => Explanation::new(
+            "it was stopped in economical mode, so a start may find no stock, and its public IP address may \
+             change",
+            "stop it with the mode KeepCharging where that matters",
+        ),
+        Warning::InitLocalDisk { local_disks } => Explanation::new(
+            match local_disks {
+                0 => "init_local_disk destroys the data on local disks; ECS reports none now".to_owned(),
+                1 => "the start destroys the data on its local disk".to_owned(),
+                disks => {
+                    let disks = count(usize::try_from(*disks).unwrap_or(usize::MAX), "local disk");
+                    format!("the start destroys the data on its {disks}")
+                }
+            },
+            "save the data first, or take init_local_disk out of its entry; apply asks for --allow-data-loss",
+        ),
+        Warning::Spot => Explanation::new(
+            "it is a spot instance, so a start may find no stock or too high a price, and ECS may take it back",
+            "use a pay-as-you-go instance for what has to run",
+        ),
+        Warning::StopUnderLock { reason } => Explanation::new(
+            format!("it is under the {} lock, so ECS may refuse the stop", name(reason.word())),
+            unlock(reason),
+        ),
+        Warning::Recycling => Explanation::new(
+            "it is Running, as wanted, but ECS is taking it back",
+            "have a replacement ready; what depends on it is not started any more",
+        ),
+        Warning::StopModeDiffers { wanted, is } => Explanation::new(
+            match (wanted, is) {
+                (StopMode::StopCharging, StoppedMode::KeepCharging) => {
+                    "it is Stopped, as wanted, but still charging (in the stop mode KeepCharging)".to_owned()
+                }
+                (wanted, is) => {
+                    format!(
+                        "it is Stopped, as wanted, but in the stop mode {} instead of {wanted}",
+                        is.word()
+                    )
+                }
+            },
+            "to change the mode, start it and stop it again",
+        ),
+        Warning::ForceStop => Explanation::new(
+            "its power will be cut, and data that the guest has not written is lost",
+            "take force out of its stop policy to let the guest shut down",
+        ),
+    }
+}
+
+/// What an instance waits to become: the word of its goal.
+#[must_use]
+pub(super) fn up_or_down(goal: Goal) -> &'static str {
+    match goal {
+        Goal::Running => "Running",
+        Goal::Stopped => "Stopped",
+        Goal::Any => "settled",
+    }
+}
