@@ -7,5 +7,6 @@ pub mod execute;
 pub mod fleet;
 pub mod observe;
 pub mod plan;
+pub mod reconcile;
 pub mod render;
 pub mod state;

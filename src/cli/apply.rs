@@ -1,0 +1,211 @@
+//! `powerform apply`: plan, show, ask, carry it out, and say how it ended.
+
+use std::cell::RefCell;
+use std::pin::pin;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use tokio::time::{Instant, MissedTickBehavior};
+use uuid::Uuid;
+
+use super::arguments::Apply;
+use super::configuration::{Loaded, load};
+use super::connection::connect;
+use super::failure::{Exit, Failure};
+use super::progress::Progress;
+use super::{Level, Session, approval, plan};
+use crate::aliyun::client::Client;
+use crate::cloud::Clouds;
+use crate::execute::Limits;
+use crate::fleet::Recorded;
+use crate::plan::{Plan, Then, Verdict};
+use crate::reconcile::{self, Applied, Heard, Preview};
+use crate::render::human;
+use crate::render::json::v1;
+use crate::state::{Backend, Held, LockInfo, Store as _, document};
+
+/// How often the progress is told the time: often enough for a clock that shows seconds.
+const TICK: Duration = Duration::from_millis(200);
+
+pub(super) async fn run(session: &Session<'_>, arguments: &Apply) -> Result<Exit, Failure> {
+    let can_ask = session.environment.stdin_is_terminal && !arguments.showing.json;
+    if !arguments.auto_approve && !can_ask {
+        return Err(anyhow!(
+            "apply asks before it does anything, and {}: look at it with `powerform plan`, then give --auto-approve",
+            if arguments.showing.json { "with --json nobody can be asked" } else { "there is no terminal to ask on" }
+        )
+        .into());
+    }
+    plan::begin(session, &arguments.showing)?;
+    let loaded = load(session)?;
+    let store = loaded.backend();
+    let held = lock(session, &loaded, &store, "apply", arguments.lock_timeout).await?;
+    let outcome = under_lock(session, arguments, &loaded, &store, &held).await;
+    unlock(session, &store, held).await;
+    outcome
+}
+
+/// Takes the lock, and says a word if it was left by a process that has died.
+pub(super) async fn lock(
+    session: &Session<'_>,
+    loaded: &Loaded,
+    store: &Backend,
+    command: &str,
+    timeout: Duration,
+) -> Result<Held, Failure> {
+    let environment = session.environment;
+    let host = environment.host();
+    let info = LockInfo {
+        id: Uuid::new_v4(),
+        who: format!("{}@{host}", environment.user()),
+        host,
+        pid: std::process::id(),
+        since: environment.now(),
+        command: command.to_owned(),
+        stack: loaded.configuration.desired.stack.clone(),
+    };
+    let held = tokio::select! {
+        held = store.lock(&info, timeout) => held?,
+        () = session.interruption.asked() => return Err(Failure::Interrupted),
+    };
+    if let Some(left) = &held.took_over {
+        session.console.say(
+            Level::Note,
+            format_args!("took over the lock of a process that has ended without giving it back: {left}"),
+        );
+    }
+    Ok(held)
+}
+
+/// Gives the lock back.
+pub(super) async fn unlock(session: &Session<'_>, store: &Backend, held: Held) {
+    if let Err(error) = store.unlock(held).await {
+        session.console.say(Level::Warning, error);
+    }
+}
+
+async fn under_lock(
+    session: &Session<'_>,
+    arguments: &Apply,
+    loaded: &Loaded,
+    store: &Backend,
+    held: &Held,
+) -> Result<Exit, Failure> {
+    let recorded = store.load().await?;
+    let clouds = connect(session, loaded).await?;
+    let preview = plan::look(session, loaded, recorded.as_ref(), &clouds).await?;
+    plan::show(session, &arguments.showing, &preview);
+    if !arguments.allow_data_loss && destroys_data(&preview.plan) {
+        return Err(anyhow!(
+            "this plan destroys the data on local disks (init_local_disk), so it is not applied without \
+             --allow-data-loss; nothing was called"
+        )
+        .into());
+    }
+    let tally = preview.plan.tally();
+    if !arguments.auto_approve && tally.start + tally.stop + tally.wait + tally.release > 0 {
+        approval::ask(session, "").await?;
+    }
+    let recorded = recorded
+        .unwrap_or_else(|| Recorded::new(loaded.configuration.desired.stack.clone(), Uuid::new_v4()));
+    let applied = carry_out(session, arguments, &preview, recorded, &clouds, store, held).await;
+    Ok(last_words(session, arguments, &preview, &applied))
+}
+
+fn destroys_data(plan: &Plan) -> bool {
+    plan.changes.iter().any(|change| {
+        matches!(
+            change.verdict,
+            Verdict::Start { init_local_disk: true, .. }
+                | Verdict::Wait { then: Some(Then::Start { init_local_disk: true }), .. }
+        )
+    })
+}
+
+async fn carry_out(
+    session: &Session<'_>,
+    arguments: &Apply,
+    preview: &Preview,
+    recorded: Recorded,
+    clouds: &Clouds<Client>,
+    store: &Backend,
+    held: &Held,
+) -> Applied {
+    let console = session.console;
+    let environment = session.environment;
+    // A log on the same terminal would tear the display apart.
+    let display = environment.stderr_is_terminal && !tracing::enabled!(tracing::Level::ERROR);
+    let progress = RefCell::new(Progress::new(&preview.plan, display, console.err_coloured()));
+    let lines = RefCell::new(v1::Apply::new());
+    let listen = |heard: Heard<'_>| match heard {
+        Heard::Event(event) => {
+            if console.takes_json_lines()
+                && let Some(line) = lines.borrow_mut().event_line(environment.now(), &preview.plan, event)
+            {
+                console.json_line(&line);
+            }
+            progress.borrow_mut().hear(event);
+        }
+        Heard::Unsaved(error) => console.say(
+            Level::Error,
+            format_args!("the state could not be saved: {error}. The apply goes on and will try again"),
+        ),
+    };
+    let clock = move || environment.now();
+    let apply = reconcile::Apply {
+        preview,
+        recorded,
+        clouds,
+        store,
+        held,
+        limits: Limits { parallelism: arguments.parallelism, ..Limits::default() },
+        clock: &clock,
+    };
+    let began = Instant::now();
+    let mut applying = pin!(reconcile::apply(apply, session.interruption.asked(), listen));
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let applied = loop {
+        tokio::select! {
+            applied = &mut applying => break applied,
+            _ = ticks.tick() => {
+                let at = began.elapsed();
+                progress.borrow_mut().tick(at);
+                if console.takes_json_lines() {
+                    for line in lines.borrow_mut().progress_lines(environment.now(), &preview.plan, at) {
+                        console.json_line(&line);
+                    }
+                }
+            }
+        }
+    };
+    progress.borrow_mut().finish();
+    applied
+}
+
+fn last_words(session: &Session<'_>, arguments: &Apply, preview: &Preview, applied: &Applied) -> Exit {
+    let console = session.console;
+    let Applied { report, recorded, unsaved } = applied;
+    console.result("\n");
+    console.result(&human::apply_summary(&preview.plan, report, console.out_style(), arguments.showing.all));
+    if console.takes_json_lines() {
+        console.json_line(&v1::apply_summary(session.environment.now(), &preview.plan, report));
+    }
+    if let Some(error) = unsaved {
+        console.say(
+            Level::Error,
+            format_args!(
+                "the state could not be saved: {error}. What it would say follows; nothing is lost but \
+                 explanations, and the next apply looks at the instances anew"
+            ),
+        );
+        console.to_stderr(&format!("{}\n", String::from_utf8_lossy(&document::write(recorded))));
+    }
+    if report.interrupted {
+        Exit::Interrupted
+    } else if unsaved.is_none() && report.meets_every_goal(&preview.plan) {
+        Exit::Success
+    } else {
+        Exit::Failure
+    }
+}

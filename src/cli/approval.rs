@@ -1,0 +1,29 @@
+//! Asks a person.
+
+use std::io::BufRead as _;
+
+use anyhow::anyhow;
+
+use super::Session;
+use super::failure::Failure;
+
+/// Asks for approval on the terminal, after saying what it is for. Only "yes" is one.
+pub(super) async fn ask(session: &Session<'_>, what: &str) -> Result<(), Failure> {
+    let lead = if what.is_empty() { String::new() } else { format!("{what}\n") };
+    session
+        .console
+        .to_stderr(&format!("\n{lead}Do you want powerform to carry this out? Only \"yes\" is accepted: "));
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map(|_| line)
+    });
+    let answer = tokio::select! {
+        answer = answer => answer??,
+        () = session.interruption.asked() => {
+            session.console.to_stderr("\n");
+            return Err(Failure::Interrupted);
+        }
+    };
+    session.console.to_stderr("\n");
+    if answer.trim() == "yes" { Ok(()) } else { Err(anyhow!("not approved: nothing was called").into()) }
+}

@@ -1,0 +1,110 @@
+//! `powerform show` and `powerform state`: what is recorded. Only `state rm` changes it.
+
+use std::time::Duration;
+
+use anyhow::anyhow;
+
+use super::Session;
+use super::apply::{lock, unlock};
+use super::arguments::Show;
+use super::configuration::load;
+use super::failure::{Exit, Failure};
+use crate::config::nearest;
+use crate::fleet::{Address, InstanceKey, Recorded};
+use crate::render::json::v1;
+use crate::render::{human, words};
+use crate::state::Store as _;
+
+pub(super) async fn show(session: &Session<'_>, arguments: &Show) -> Result<Exit, Failure> {
+    let recorded = recorded(session).await?;
+    if arguments.json {
+        session.console.document(&v1::state(&recorded));
+    } else {
+        session.console.result(&human::state(&recorded, session.console.out_style()));
+    }
+    Ok(Exit::Success)
+}
+
+pub(super) async fn list(session: &Session<'_>, json: bool) -> Result<Exit, Failure> {
+    let recorded = recorded(session).await?;
+    if json {
+        session.console.document(&v1::state_list(&recorded));
+    } else {
+        session.console.result(&human::state_list(&recorded));
+    }
+    Ok(Exit::Success)
+}
+
+pub(super) async fn show_address(session: &Session<'_>, address: &Address) -> Result<Exit, Failure> {
+    let recorded = recorded(session).await?;
+    match human::state_show(&recorded, address) {
+        Some(text) => {
+            session.console.result(&text);
+            Ok(Exit::Success)
+        }
+        None => Err(not_recorded(&recorded, address).into()),
+    }
+}
+
+pub(super) async fn remove(
+    session: &Session<'_>,
+    address: &Address,
+    lock_timeout: Duration,
+) -> Result<Exit, Failure> {
+    let loaded = load(session)?;
+    let store = loaded.backend();
+    let held = lock(session, &loaded, &store, "state rm", lock_timeout).await?;
+    let outcome = async {
+        let mut recorded = store.load().await?.ok_or_else(nothing_recorded)?;
+        let gone: Vec<(InstanceKey, Address)> = recorded
+            .instances
+            .iter()
+            .filter(|(_, record)| names(address, &record.address))
+            .map(|(key, record)| (key.clone(), record.address.clone()))
+            .collect();
+        if gone.is_empty() {
+            return Err(Failure::from(not_recorded(&recorded, address)));
+        }
+        for (key, _) in &gone {
+            recorded.instances.remove(key);
+        }
+        recorded.serial += 1;
+        store.save(&recorded, &held).await?;
+        Ok(gone)
+    }
+    .await;
+    unlock(session, &store, held).await;
+    let gone = outcome?;
+    for (key, address) in &gone {
+        session.console.result(&format!("Forgot {} ({}).\n", words::address(address), key.id));
+    }
+    session.console.result("The machines were not touched.\n");
+    Ok(Exit::Success)
+}
+
+/// Whether an address, or the entry of its name, means this one.
+fn names(given: &Address, recorded: &Address) -> bool {
+    given == recorded || (given.instance.is_none() && given.entry == recorded.entry)
+}
+
+async fn recorded(session: &Session<'_>) -> Result<Recorded, Failure> {
+    let loaded = load(session)?;
+    let stack = loaded.configuration.desired.stack.clone();
+    // What was never written has no lineage yet.
+    Ok(loaded.backend().load().await?.unwrap_or_else(|| Recorded::new(stack, uuid::Uuid::nil())))
+}
+
+fn nothing_recorded() -> anyhow::Error {
+    anyhow!("nothing is recorded yet: the first apply writes the record")
+}
+
+fn not_recorded(recorded: &Recorded, address: &Address) -> anyhow::Error {
+    if recorded.instances.is_empty() {
+        return nothing_recorded();
+    }
+    let known: Vec<String> = recorded.instances.values().map(|record| record.address.to_string()).collect();
+    match nearest(&address.to_string(), known.iter().map(String::as_str)) {
+        Some(near) => anyhow!("{address} is not in the record; did you mean {near}?"),
+        None => anyhow!("{address} is not in the record; `powerform state list` shows what is"),
+    }
+}

@@ -1,0 +1,46 @@
+//! `powerform simulator`: serves a simulated ECS on this machine, or clicks in it as someone else.
+
+use anyhow::{Context as _, anyhow};
+use tokio::net::{TcpListener, lookup_host};
+
+use super::Session;
+use super::arguments::{Serve, Simulator, SimulatorCommand};
+use super::failure::{Exit, Failure};
+use crate::simulator;
+
+pub(super) async fn run(session: &Session<'_>, arguments: Simulator) -> Result<Exit, Failure> {
+    match (arguments.command, arguments.serve) {
+        (Some(SimulatorCommand::Set { account, id, status }), _) => {
+            simulator::Simulator::open(&session.path(&account))?.set(&id, &status)?;
+            session.console.result(&format!("{id} is {status} now.\n"));
+            Ok(Exit::Success)
+        }
+        (None, Some(serve)) => self::serve(session, &serve).await,
+        (None, None) => Err(anyhow!(
+            "give --account FILE with the instances to simulate, or `simulator set` to change one of them"
+        )
+        .into()),
+    }
+}
+
+async fn serve(session: &Session<'_>, arguments: &Serve) -> Result<Exit, Failure> {
+    let simulator = simulator::Simulator::open(&session.path(&arguments.account))?;
+    let context = || format!("cannot listen on {}", arguments.listen);
+    let address =
+        lookup_host(&arguments.listen).await.with_context(context)?.next().with_context(context)?;
+    if !address.ip().is_loopback() {
+        return Err(anyhow!(
+            "cannot listen on {address}: the simulator serves this machine only; write --listen 127.0.0.1:{}",
+            address.port()
+        )
+        .into());
+    }
+    let listener = TcpListener::bind(address).await.with_context(context)?;
+    let address = listener.local_addr().with_context(context)?;
+    session.console.result(&format!(
+        "Serving {} on http://{address} until interrupted.\n",
+        arguments.account.display()
+    ));
+    simulator.serve(listener, session.interruption.asked()).await.context("the simulator has failed")?;
+    Ok(Exit::Success)
+}

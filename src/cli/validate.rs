@@ -1,0 +1,35 @@
+//! `powerform validate`: everything that can be checked without the network.
+
+use super::Session;
+use super::arguments::Validate;
+use super::configuration::load;
+use super::failure::{Exit, Failure};
+use crate::render::json::v1::{self, Diagnostic, Severity};
+use crate::render::words;
+
+pub(super) fn run(session: &Session<'_>, arguments: &Validate) -> Result<Exit, Failure> {
+    let outcome = load(session);
+    if arguments.json {
+        let diagnostics = match &outcome {
+            Ok(_) => Vec::new(),
+            Err(Failure::Configuration { diagnostics, .. }) => diagnostics.clone(),
+            Err(Failure::Other(error)) => {
+                vec![Diagnostic::new(Severity::Error, super::Chain(error).to_string(), "")]
+            }
+            Err(Failure::Interrupted) => return outcome.map(|_| Exit::Success),
+        };
+        session.console.document(&v1::validation(&diagnostics));
+        return Ok(if outcome.is_ok() { Exit::Success } else { Exit::Failure });
+    }
+    let loaded = outcome?;
+    let desired = &loaded.configuration.desired;
+    let instances: usize = desired.entries.iter().map(|entry| entry.ids().len()).sum();
+    session.console.result(&format!(
+        "{} is valid: stack {}, {}, {}.\n",
+        loaded.name,
+        desired.stack,
+        words::count_of(desired.entries.len(), "entry", "entries"),
+        words::count(instances, "instance"),
+    ));
+    Ok(Exit::Success)
+}
