@@ -336,6 +336,11 @@ fn the_counts_add_up_whatever_happens() {
     }
     assert_eq!(board.overall(), "0 of 4 done, 1 in transition, 0 waiting, 1 failed, 1 skipped; 0s");
     assert_eq!((board.ended(), board.steps()), (3, 4));
+    assert_eq!(
+        board.list(1),
+        ["batch: stopping for 0s, waits for ECS to take the call"],
+        "no more than that"
+    );
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! The lines of an apply.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
 
-use super::{Diagnostic, Level, Resource, Severity, diagnostic, line, seconds};
-use crate::cloud::Refusal;
-use crate::execute::{Action, Event, EventKind, Failure, How};
+use super::hook::{Error, Hook, hook_line};
+use super::{Diagnostic, Level, Severity, diagnostic, seconds};
+use crate::execute::{Action, Event, EventKind, How};
 use crate::fleet::duration::Words;
 use crate::plan::{Change, Plan};
 use crate::render::words;
@@ -45,22 +45,22 @@ impl Apply {
         match &event.kind {
             EventKind::Began { change: position, action } => {
                 let change = plan.changes.get(*position)?;
+                if let Some(step) = self.steps.get_mut(position) {
+                    // A wait that turned into a call goes on; it has had its beginning.
+                    (step.action, step.spoken_of) = (*action, at);
+                    return Some(progress_line(now, change, step, at));
+                }
                 self.steps
                     .insert(*position, Step { action: *action, began: at, spoken_of: at, status: None });
-                let message = format!("{}: {}...", words::address(&change.address), words::doing(*action));
-                let hook = Hook::of(change, *action);
-                Some(hook_line(now, Level::Info, "apply_start", &message, hook))
+                let message = about(change, format_args!("{}...", words::doing(*action)));
+                Some(hook_line(now, Level::Info, "apply_start", &message, Hook::of(change, *action)))
             }
             EventKind::Accepted { .. } => None,
             EventKind::Retrying { change: position, action, refusal, sends } => {
                 let change = plan.changes.get(*position)?;
                 let elapsed = self.elapsed(*position, at);
-                let message = format!(
-                    "{}: {} again: {}",
-                    words::address(&change.address),
-                    words::doing(*action),
-                    words::retrying(refusal, *sends)
-                );
+                let met = words::retrying(refusal, *sends);
+                let message = about(change, format_args!("{}, trying again ({met})", words::doing(*action)));
                 let hook = Hook {
                     elapsed_seconds: Some(seconds(elapsed)),
                     request_id: refusal.request_id.clone(),
@@ -89,12 +89,8 @@ impl Apply {
             } => {
                 let change = plan.changes.get(*position)?;
                 self.steps.remove(position);
-                let mut message = format!(
-                    "{}: {} after {}",
-                    words::address(&change.address),
-                    words::name(power.word()),
-                    Words(*elapsed)
-                );
+                let seen = words::name(power.word());
+                let mut message = about(change, format_args!("{seen} after {}", Words(*elapsed)));
                 if let Some(mode) = stopped_mode {
                     message.push_str(&format!("; {}", words::stopped_otherwise(*mode)));
                 }
@@ -115,7 +111,7 @@ impl Apply {
                 self.steps.remove(position);
                 let error = Error::of(failure, *action);
                 let what = words::failure(failure, *action).what;
-                let message = format!("{}: {what}", words::address(&change.address));
+                let message = about(change, format_args!("{what}"));
                 let hook = Hook {
                     elapsed_seconds: Some(seconds(*elapsed)),
                     request_id: error.request_id.clone(),
@@ -128,7 +124,7 @@ impl Apply {
             EventKind::Skipped { change: position, action, because, root } => {
                 let change = plan.changes.get(*position)?;
                 let what = words::skipped(because, root).what;
-                let message = format!("{}: {what}", words::address(&change.address));
+                let message = about(change, format_args!("{what}"));
                 let hook = Hook {
                     because: Some(because.to_string()),
                     root: Some(root.to_string()),
@@ -141,7 +137,7 @@ impl Apply {
                 let change = plan.changes.get(*position)?;
                 let step = self.steps.remove(position)?;
                 let words::Explanation { what, remedy } = words::left_over(*in_transition);
-                let message = format!("{}: {what}", words::address(&change.address));
+                let message = about(change, format_args!("{what}"));
                 let hook = Hook {
                     elapsed_seconds: Some(seconds(at.saturating_sub(step.began))),
                     status: step.status,
@@ -190,14 +186,14 @@ impl Apply {
     }
 }
 
+fn about(change: &Change, what: fmt::Arguments<'_>) -> String {
+    format!("{}: {what}", words::address(&change.address))
+}
+
 fn progress_line(now: Timestamp, change: &Change, step: &Step, at: Duration) -> String {
     let elapsed = at.saturating_sub(step.began);
-    let mut message = format!(
-        "{}: still {} after {}",
-        words::address(&change.address),
-        words::doing(step.action),
-        Words(elapsed)
-    );
+    let mut message =
+        about(change, format_args!("still {} after {}", words::doing(step.action), Words(elapsed)));
     if let Some(status) = &step.status {
         message.push_str(&format!(", seen {}", words::name(status)));
     }
@@ -207,107 +203,6 @@ fn progress_line(now: Timestamp, change: &Change, step: &Step, at: Duration) -> 
         ..Hook::of(change, step.action)
     };
     hook_line(now, Level::Info, "apply_progress", &message, hook)
-}
-
-fn hook_line(now: Timestamp, level: Level, kind: &'static str, message: &str, hook: Hook) -> String {
-    #[derive(Serialize)]
-    struct Body {
-        hook: Hook,
-    }
-    line(now, level, kind, message, Body { hook })
-}
-
-/// What the lines of one step say, each what it knows.
-#[derive(Debug, Serialize)]
-struct Hook {
-    resource: Resource,
-    action: &'static str,
-    id_key: &'static str,
-    id_value: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    elapsed_seconds: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    how: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    took_seconds: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stopped_mode: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sends: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Error>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    because: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    root: Option<String>,
-}
-
-impl Hook {
-    fn of(change: &Change, action: Action) -> Self {
-        Self {
-            resource: Resource::of(change),
-            action: action.word(),
-            id_key: "instance_id",
-            id_value: change.key.id.to_string(),
-            elapsed_seconds: None,
-            request_id: None,
-            status: None,
-            how: None,
-            took_seconds: None,
-            stopped_mode: None,
-            sends: None,
-            error: None,
-            because: None,
-            root: None,
-        }
-    }
-}
-
-/// How a step failed. `code`, `message` and `request_id` are ECS's own where ECS refused.
-#[derive(Debug, Serialize)]
-pub(super) struct Error {
-    pub(super) kind: &'static str,
-    code: Option<String>,
-    message: String,
-    request_id: Option<String>,
-    remedy: String,
-}
-
-impl Error {
-    pub(super) fn of(failure: &Failure, action: Action) -> Self {
-        let (kind, refusal) = match failure {
-            Failure::Refused(refusal) => ("refused", Some(refusal)),
-            Failure::GaveUp { refusal, .. } => ("gave_up", Some(refusal)),
-            Failure::CannotLook(refusal) => ("cannot_look", Some(refusal)),
-            Failure::Moved { .. } => ("moved", None),
-            Failure::NeedMoved { .. } => ("need_moved", None),
-            Failure::FellBack { .. } => ("fell_back", None),
-            Failure::Vanished { .. } => ("vanished", None),
-            Failure::TimedOut { .. } => ("timed_out", None),
-        };
-        let words::Explanation { what, remedy } = words::failure(failure, action);
-        Self {
-            kind,
-            code: refusal.and_then(|refusal| refusal.code.clone()),
-            message: refusal.map_or(what, |refusal| refusal.message.clone()),
-            request_id: refusal.and_then(|refusal| refusal.request_id.clone()),
-            remedy: remedy.into_owned(),
-        }
-    }
-
-    fn refusal(kind: &'static str, refusal: &Refusal) -> Self {
-        Self {
-            kind,
-            code: refusal.code.clone(),
-            message: refusal.message.clone(),
-            request_id: refusal.request_id.clone(),
-            remedy: words::remedy_of(refusal).into_owned(),
-        }
-    }
 }
 
 fn how_word(how: How) -> &'static str {

@@ -5,6 +5,7 @@
 
 mod apply;
 mod diagnostic;
+mod hook;
 mod plan;
 mod state;
 mod summary;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::apply::Error;
+use super::hook::Error;
 use super::plan::block_code;
 use super::{Level, line};
 use crate::execute::Report;

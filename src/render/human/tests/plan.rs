@@ -1,14 +1,12 @@
-use std::time::Duration;
-
-use super::*;
-use crate::execute::{Action, Failure, Outcome, Report};
-use crate::fleet::{Goal, LockReason, Power, Recorded, RecordedInstance, Region, Seen, StoppedMode};
+use crate::fleet::{Goal, LockReason, Power, Region, Seen, StoppedMode};
 use crate::plan::{Block, Change, Drift, Plan, Tally, Verdict, Why};
 use crate::render::fixtures::{self, assert_harmless, change, with_lock};
+use crate::render::human::plan as show;
+use crate::render::human::plan_line;
 use crate::render::style::Style;
 
 fn plain(plan: &Plan) -> String {
-    super::plan(plan, Style::plain(), false)
+    show(plan, Style::plain(), false)
 }
 
 #[test]
@@ -57,20 +55,20 @@ Plan: 3 to start, 1 to stop, 0 to wait for, 1 blocked, 1 in sync.
 #[test]
 fn colour_adds_escape_sequences_and_changes_no_word() {
     let plan = fixtures::web_shop();
-    let coloured = super::plan(&plan, Style::coloured(), true);
+    let coloured = show(&plan, Style::coloured(), true);
     assert!(coloured.contains(
         "  \u{1b}[1m# db will be started\u{1b}[0m  (i-bp1db0000000000001, cn-hangzhou)\n  \u{1b}[32m~\u{1b}[0m \
          instance \"db\" {\n      \u{1b}[33m~\u{1b}[0m status = \"Stopped\" -> \"Running\"\n"
     ));
     let stripped = anstream::adapter::strip_str(&coloured).to_string();
-    assert_eq!(stripped, super::plan(&plan, Style::plain(), true));
+    assert_eq!(stripped, show(&plan, Style::plain(), true));
 }
 
 #[test]
 fn instances_in_sync_are_counted_and_shown_only_when_all_are_asked_for() {
     let plan = fixtures::web_shop();
     assert!(!plain(&plan).contains("cache is"));
-    assert!(super::plan(&plan, Style::plain(), true).contains(
+    assert!(show(&plan, Style::plain(), true).contains(
         "  # cache is in sync  (i-bp1cache0000000000001, cn-hangzhou)\n    instance \"cache\" {\n        status = \
          \"Running\"\n        it is Running, as wanted\n    }\n"
     ));
@@ -184,7 +182,7 @@ fn every_verdict_has_a_block_with_a_reason_and_unseen_instances_have_no_attribut
         let mut one = change("db", Power::Stopping, Goal::Running, verdict);
         for seen in [one.seen.clone(), Seen::Absent, Seen::NotSeen { why: "no answer".to_owned() }] {
             one.seen = seen;
-            let text = super::plan(&fixtures::plan(vec![one.clone()], &[]), Style::plain(), true);
+            let text = show(&fixtures::plan(vec![one.clone()], &[]), Style::plain(), true);
             assert!(text.starts_with(&format!("  # db {heading}  (")), "{text}");
             let reasons = text.lines().filter(|line| line.starts_with("        ") && !line.contains(" = "));
             assert!(reasons.count() >= 1, "{text}");
@@ -218,187 +216,9 @@ fn text_from_elsewhere_is_never_obeyed_and_never_floods_the_screen() {
         fixtures::start(),
     ));
     let plan = fixtures::plan(changes, &[]);
-    let text = super::plan(&plan, Style::plain(), true);
+    let text = show(&plan, Style::plain(), true);
     assert_harmless(&text);
     assert!(text.contains("status = \"\\u{1b}[2J") && text.contains("\\\"xxx"), "{text}");
-
-    let mut report = Report::default();
-    for (position, failure) in fixtures::every_failure(&hostile).into_iter().enumerate() {
-        report.outcomes.insert(position % plan.changes.len(), Outcome::Failed(failure));
-    }
-    assert_harmless(&apply_summary(&plan, &report, Style::plain(), true));
-}
-
-/// A run of the web shop in which the first failed and the rest follows from it.
-fn failed_run() -> (Plan, Report) {
-    let plan = fixtures::web_shop();
-    let db = plan.changes[0].address.clone();
-    let app = plan.changes[2].address.clone();
-    let mut report = Report::default();
-    report.hear(&fixtures::failed(900, 0, Action::Start, Failure::Refused(fixtures::expired())));
-    report.outcomes.insert(2, Outcome::Skipped { because: db.clone(), root: db.clone() });
-    report.outcomes.insert(4, Outcome::Skipped { because: app, root: db });
-    report.outcomes.insert(5, Outcome::Stopped);
-    (plan, report)
-}
-
-#[test]
-fn an_incomplete_apply_ends_with_counts_reasons_and_remedies() {
-    let (plan, report) = failed_run();
-    assert_eq!(
-        apply_summary(&plan, &report, Style::plain(), false),
-        "\
-Apply incomplete: 0 started, 1 stopped, 0 already there, 1 failed, 2 skipped, 0 not reached, 1 blocked.
-
-Failed:
-  db (i-bp1db0000000000001): ECS refused the start: InstanceExpired: The specified instance has expired \
-(request 0C2DB2B2-1D5C-4F5F-8C3A-1B2C3D4E5F60)
-    -> renew it: console > Expenses > Renewal Management
-
-Blocked:
-  app[i-bp1app000000000003]: ECS refuses to start it until the security lock is lifted
-    -> console > Security Center
-
-Skipped:
-  app[i-bp1app000000000001]: not tried because of db
-    -> mend db, then apply again
-  edge (i-bp1edge0000000000001): not tried because of app[i-bp1app000000000001], which was held up by db
-    -> mend db, then apply again
-
-Stopped: batch
-"
-    );
-}
-
-#[test]
-fn a_complete_apply_names_what_it_did() {
-    let names: Vec<String> = (0..12).map(|n| format!("a{n}")).collect();
-    let changes: Vec<Change> =
-        names.iter().map(|name| change(name, Power::Stopped, Goal::Running, fixtures::start())).collect();
-    let plan = fixtures::plan(changes, &[]);
-    let mut report = Report::default();
-    for position in 0..12 {
-        report.outcomes.insert(position, Outcome::Started);
-    }
-    report.outcomes.insert(11, Outcome::AlreadyThere);
-    report.outcomes.insert(10, Outcome::Arrived);
-    report.outcomes.insert(9, Outcome::Arrived);
-    assert_eq!(
-        apply_summary(&plan, &report, Style::plain(), false),
-        "Apply complete: 9 started, 0 stopped, 1 already there, 0 failed, 0 skipped, 0 not reached, 2 arrived by \
-         themselves.\n\nStarted: a0, a1, a2, a3, a4, a5, a6, a7 and a8\n\nArrived without a call: a9 and a10\n\n\
-         Already there: a11\n"
-    );
-}
-
-#[test]
-fn an_interrupted_apply_says_what_is_left() {
-    let plan = fixtures::web_shop();
-    let mut report = Report { interrupted: true, ..Report::default() };
-    report.outcomes.insert(0, Outcome::NotReached { in_transition: true });
-    let text = apply_summary(&plan, &report, Style::plain(), false);
-    assert!(
-        text.starts_with(
-            "Apply interrupted: 0 started, 0 stopped, 0 already there, 0 failed, 0 skipped, 4 not reached, 1 blocked."
-        ),
-        "{text}"
-    );
-    assert!(
-        text.contains(
-            "  db (i-bp1db0000000000001): its call was accepted, but its arrival was not awaited\n    -> plan again"
-        ),
-        "{text}"
-    );
-}
-
-#[test]
-fn a_long_summary_fits_a_screen_unless_all_is_asked_for_and_causes_come_before_what_they_hold_up() {
-    let held = |n: usize| {
-        let by = fixtures::address("z");
-        let block = Block::HeldUp { by: by.clone(), root: by };
-        change(&format!("b{n:03}"), Power::Stopped, Goal::Running, Verdict::Blocked(block))
-    };
-    let mut changes: Vec<Change> = (0..200).map(held).collect();
-    changes.push(change("z", Power::Stopped, Goal::Running, Verdict::Blocked(Block::Overdue)));
-    changes.extend(
-        (0..200).map(|n| change(&format!("c{n:03}"), Power::Stopped, Goal::Running, fixtures::start())),
-    );
-    let plan = fixtures::plan(changes, &[]);
-    let mut report = Report::default();
-    for position in 201..300 {
-        report
-            .outcomes
-            .insert(position, Outcome::Failed(Failure::Vanished { after: Duration::from_secs(1) }));
-    }
-    let text = apply_summary(&plan, &report, Style::plain(), false);
-    assert!(text.lines().count() < 50, "{text}");
-    assert!(text.contains("Blocked:\n  z (") && text.contains("  and 89 more\n"), "{text}");
-    assert!(text.ends_with("\n--all names every instance.\n"));
-    let everything = apply_summary(&plan, &report, Style::plain(), true);
-    for change in &plan.changes {
-        assert!(everything.contains(&format!("  {} (", change.address)), "{}", change.address);
-    }
-    assert!(!everything.contains(" more\n") && !everything.contains("--all"));
-}
-
-fn recorded() -> Recorded {
-    let lineage = "67e55044-10b1-426f-9247-bb680e5fe0c8".parse().expect("a UUID");
-    let mut recorded = Recorded::new("web-shop".parse().expect("a stack"), lineage);
-    recorded.serial = 7;
-    for one in fixtures::web_shop().changes.into_iter().take(3) {
-        let mut instance = RecordedInstance {
-            address: one.address,
-            goal: Goal::Running,
-            power: Power::Running,
-            recorded_at: fixtures::since(),
-            took: crate::fleet::Durations::default(),
-        };
-        instance.took.add_start(Duration::from_millis(4_100));
-        recorded.instances.insert(one.key, instance);
-    }
-    recorded
-}
-
-#[test]
-fn the_record_is_shown_as_a_table_a_list_and_yaml() {
-    let recorded = recorded();
-    assert_eq!(
-        state(&recorded, Style::plain()),
-        "\
-# stack web-shop
-lineage 67e55044-10b1-426f-9247-bb680e5fe0c8, serial 7
-
-app[i-bp1app000000000001]  Running   goal Running  2026-11-21 20:04 UTC
-cache                      Running   goal Running  2026-11-21 20:04 UTC  i-bp1cache0000000000001
-db                         Running   goal Running  2026-11-21 20:04 UTC  i-bp1db0000000000001
-
-3 instances as the last apply left them; plan shows what they are now.
-"
-    );
-    assert_eq!(state_list(&recorded), "app[i-bp1app000000000001]\ncache\ndb\n");
-    assert_eq!(
-        state_show(&recorded, &fixtures::address("db")).expect("recorded"),
-        "\
-address: db
-provider: default
-id: i-bp1db0000000000001
-goal: Running
-status: Running
-recorded_at: 2026-11-21T20:04:31Z
-took:
-  starts:
-  - 4.1s
-"
-    );
-    assert_eq!(state_show(&recorded, &fixtures::address("nobody")), None);
-}
-
-#[test]
-fn an_empty_record_says_what_fills_it() {
-    let mut recorded = recorded();
-    recorded.instances.clear();
-    assert!(state(&recorded, Style::plain()).ends_with("the first apply writes the record.\n"));
-    assert_eq!(state_list(&recorded), "");
 }
 
 #[test]

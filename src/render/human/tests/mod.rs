@@ -1,0 +1,3 @@
+mod plan;
+mod record;
+mod summary;
