@@ -6,3 +6,4 @@ pub mod execute;
 pub mod fleet;
 pub mod plan;
 pub mod render;
+pub mod simulator;
