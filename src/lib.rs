@@ -3,10 +3,12 @@
 pub mod aliyun;
 pub mod cli;
 pub mod cloud;
+pub mod config;
 pub mod execute;
 pub mod fleet;
 pub mod observe;
 pub mod plan;
 pub mod reconcile;
 pub mod render;
+pub mod simulator;
 pub mod state;

@@ -1,0 +1,222 @@
+//! The account file: which instances there are, how quick they are, and what goes wrong.
+//!
+//! Reading is pure; the one function that touches a file is [`Account::load`]. Every problem names its line and
+//! column. The file is the user's: it is never written.
+
+mod check;
+mod document;
+mod notation;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use sha2::{Digest as _, Sha256};
+
+pub(super) use self::notation::Rate;
+use super::status::{Charge, Status, StoppedMode};
+
+/// One thing that is wrong with an account file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The line, from 1; 0 where the reader could not tell.
+    pub line: u64,
+    /// The column in characters, from 1; 0 where the reader could not tell.
+    pub column: u64,
+    /// What is wrong, and how it is written.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.line, self.column, self.message)
+    }
+}
+
+/// Why an account file could not be used.
+#[derive(Debug)]
+pub(super) enum LoadError {
+    /// The file could not be read.
+    Io(std::io::Error),
+    /// The file is larger than [`document::LARGEST`].
+    TooLarge(u64),
+    /// The file says something that has no meaning.
+    Unsound(Vec<Problem>),
+}
+
+/// An account: everything that the file says, checked.
+#[derive(Debug)]
+pub(super) struct Account {
+    /// The access keys that may sign, in the order of the file; never empty.
+    pub(super) keys: Vec<AccessKey>,
+    /// Where what happens is kept.
+    pub(super) memory: PathBuf,
+    /// The region of the instances that name none.
+    pub(super) region: String,
+    /// How much longer or shorter a start or stop may take, as a fraction.
+    pub(super) jitter: f64,
+    /// How long reads show the status of before.
+    pub(super) lag: Duration,
+    /// How often each action may be called.
+    pub(super) limits: BTreeMap<String, Rate>,
+    /// The instances, in the order of the file.
+    pub(super) instances: Vec<Instance>,
+    /// What goes wrong with requests, in the order of the file.
+    pub(super) faults: Vec<Fault>,
+    /// What happens by itself after some time, in the order of the file.
+    pub(super) scheduled: Vec<Scheduled>,
+    /// Every region that a request may name besides the public ones.
+    pub(super) regions: BTreeSet<String>,
+    /// SHA-256 of the file, in hexadecimal: another file begins another memory.
+    pub(super) digest: String,
+    positions: HashMap<Arc<str>, usize>,
+}
+
+/// An access key.
+#[derive(Debug, Clone)]
+pub(super) struct AccessKey {
+    pub(super) id: String,
+    pub(super) secret: SecretString,
+    /// The security token that has to come along, for temporary keys.
+    pub(super) token: Option<SecretString>,
+}
+
+/// One instance as the account file gives it.
+#[derive(Debug, Clone)]
+pub(super) struct Instance {
+    pub(super) id: Arc<str>,
+    pub(super) name: String,
+    pub(super) description: String,
+    pub(super) status: Status,
+    pub(super) region: String,
+    pub(super) zone: String,
+    pub(super) tags: BTreeMap<String, String>,
+    pub(super) charge: Charge,
+    /// When a subscription ends.
+    pub(super) expires: Option<Timestamp>,
+    pub(super) locks: Vec<String>,
+    pub(super) start: Duration,
+    pub(super) stop: Duration,
+    pub(super) spot: bool,
+    pub(super) local_disks: u32,
+    pub(super) instance_type: String,
+    /// How it was stopped, where it begins stopped.
+    pub(super) stopped_mode: StoppedMode,
+    pub(super) public_ip: Option<String>,
+    pub(super) private_ip: Option<String>,
+}
+
+/// Something that goes wrong with some requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// Only requests of this action, if given.
+    pub(super) action: Option<String>,
+    /// Only requests about this instance, if given.
+    pub(super) instance: Option<String>,
+    /// The first matching request that it strikes, from 1.
+    pub(super) first: u64,
+    /// How many it strikes; `None` is every one from the first on.
+    pub(super) times: Option<u64>,
+    /// How much later than usual the answer leaves. What is asked for happens on arrival all the same.
+    pub(super) delay: Duration,
+    /// What goes wrong; `None` where nothing but the delay does.
+    pub(super) effect: Option<Effect>,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// The request is refused with this code, whatever the instance is.
+    Refuse { code: String, message: Option<String> },
+    /// The connection ends without an answer; nothing was done.
+    DropBefore,
+    /// The connection ends without an answer, after the request was served.
+    DropAfter,
+    /// An accepted call never comes to its end.
+    Stuck,
+    /// An accepted start falls back to Stopped.
+    FailsToBoot,
+    /// After an accepted call the instance is soon gone.
+    Vanish,
+    /// The request is served, and this text comes instead of its answer.
+    Garbage(String),
+    /// The request is served, and its answer breaks off halfway.
+    Truncate,
+    /// Something in front of ECS answers with this HTTP status; nothing was done.
+    Http(u16),
+}
+
+/// Something that happens by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Scheduled {
+    /// How long after the memory began.
+    pub(super) after: Duration,
+    pub(super) changes: Vec<(String, Change)>,
+}
+
+/// A change that nobody called for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Someone else's click.
+    Set(Status),
+    /// A lock is put on.
+    Lock(String),
+    /// All locks are taken off.
+    Unlock,
+}
+
+impl Account {
+    /// Reads and checks an account file.
+    pub(super) fn load(path: &Path) -> Result<Self, LoadError> {
+        let file = std::fs::File::open(path).map_err(LoadError::Io)?;
+        let mut bytes = Vec::new();
+        file.take(document::LARGEST + 1).read_to_end(&mut bytes).map_err(LoadError::Io)?;
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if length > document::LARGEST {
+            return Err(LoadError::TooLarge(document::LARGEST));
+        }
+        Self::parse(&bytes, path).map_err(LoadError::Unsound)
+    }
+
+    /// Checks the text of an account file that stands at `path`; the path only says where the memory is.
+    pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Self, Vec<Problem>> {
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+            let line = before.split(|byte| *byte == b'\n').count();
+            vec![Problem {
+                line: u64::try_from(line).unwrap_or_default(),
+                column: 1,
+                message: "the file is not UTF-8: save it as UTF-8".to_owned(),
+            }]
+        })?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let document = document::read(text).map_err(|problem| vec![problem])?;
+        check::account(document, path, digest(bytes))
+    }
+
+    /// The place of an instance in [`Account::instances`].
+    pub(super) fn position(&self, id: &str) -> Option<usize> {
+        self.positions.get(id).copied()
+    }
+
+    /// The access key of that id.
+    pub(super) fn key(&self, id: &str) -> Option<&AccessKey> {
+        self.keys.iter().find(|key| key.id == id)
+    }
+}
+
+/// SHA-256 in hexadecimal.
+fn digest(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,186 @@
+use super::*;
+
+const FILE: &str = "/accounts/shop.yaml";
+
+/// The smallest account, with more lines after it.
+fn with(more: &str) -> String {
+    format!("account: \"1234567890123456\"\nkeys: [{{ id: k, secret: s }}]\nregion: cn-hangzhou\n{more}")
+}
+
+fn read(text: &str) -> Account {
+    Account::parse(text.as_bytes(), Path::new(FILE)).unwrap()
+}
+
+fn problems(text: &str) -> Vec<String> {
+    let problems = Account::parse(text.as_bytes(), Path::new(FILE)).unwrap_err();
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_whole_language_is_read() {
+    let account = read(
+        r#"
+account: "1234567890123456"
+keys: [{ id: sim-key, secret: sim-secret }, { id: STS.x, secret: y, token: z }]
+memory: ../../state/web-shop.cloud.json
+region: cn-hangzhou
+pace: { start: 2s, stop: 1s, jitter: 20% }
+limits: { StartInstance: 20/s, DescribeInstances: 100/min }
+lag: 500ms
+instances:
+  - { id: i-bp1db0000000000001, name: db, status: Stopped, zone: cn-hangzhou-i, tags: { role: db }, charge: PostPaid, start: 4s }
+  - { id: i-bp1app000000000003, name: app-3, status: Stopped, locks: [security] }
+  - { id: i-bp1old0000000000001, name: old, status: stopped, charge: PrePaid, expires: 2026-01-01T00:00Z }
+  - { id: i-odd, status: Melting, region: cn-hongkong, spot: true, local_disks: 2, stopped_mode: StopCharging, public_ip: 1.2.3.4 }
+faults:
+  - { action: StartInstance, instance: i-bp1app000000000003, nth: 1, times: 2, error: InternalError }
+  - { action: StartInstance, nth: 5, drop: after }
+  - { delay: 3s }
+  - { at: 10s, set: { i-bp1db0000000000001: Stopped } }
+  - { at: 1m, unlock: i-bp1app000000000003 }
+"#,
+    );
+    assert_eq!(account.memory, Path::new("/accounts/../../state/web-shop.cloud.json"));
+    assert_eq!((account.jitter, account.lag), (0.2, Duration::from_millis(500)));
+    assert_eq!(account.limits.get("StartInstance"), Some(&Rate { most: 20, window: 1 }));
+    let db = &account.instances[account.position("i-bp1db0000000000001").unwrap()];
+    assert_eq!((db.start, db.stop), (Duration::from_secs(4), Duration::from_secs(1)));
+    assert_eq!(account.instances[2].status, Status::Stopped);
+    assert_eq!(account.instances[2].expires, Some("2026-01-01T00:00:00Z".parse().unwrap()));
+    let odd = &account.instances[3];
+    assert_eq!(odd.status, Status::Other("Melting".to_owned()));
+    assert_eq!((odd.region.as_str(), odd.zone.as_str()), ("cn-hongkong", "cn-hongkong-a"));
+    assert!(account.regions.contains("cn-hongkong"));
+    assert_eq!((account.faults[0].first, account.faults[0].times), (1, Some(2)));
+    assert_eq!((account.faults[1].first, account.faults[1].times), (5, Some(1)));
+    assert_eq!(account.faults[1].effect, Some(Effect::DropAfter));
+    assert_eq!((account.faults[2].first, account.faults[2].times), (1, None));
+    assert_eq!(account.scheduled[1].changes, [("i-bp1app000000000003".to_owned(), Change::Unlock)]);
+}
+
+#[test]
+fn the_memory_is_beside_the_account_unless_it_says_otherwise() {
+    assert_eq!(read(&with("")).memory, Path::new("/accounts/shop.cloud.json"));
+    assert_eq!(read(&with("memory: /tmp/m.json")).memory, Path::new("/tmp/m.json"));
+}
+
+#[test]
+fn another_text_has_another_digest() {
+    assert_ne!(read(&with("")).digest, read(&with("# a remark")).digest);
+}
+
+#[test]
+fn secrets_are_never_printed() {
+    let account =
+        read("account: \"1\"\nregion: r\nkeys: [{ id: k, secret: very-secret, token: very-secret-too }]");
+    assert!(!format!("{account:?}").contains("very-secret"));
+}
+
+#[test]
+fn every_problem_is_named_with_its_place() {
+    let text = with(
+        r"pace: { start: soon }
+limits: { StartInstance: 20, Start: 1/s }
+instances:
+  - { id: db, charge: Free }
+  - { id: i-a, expires: 2026-01-01T00:00Z }
+  - { id: i-a, locks: [rust] }
+faults:
+  - { action: StartInstances, error: X }
+  - { instance: i-b, nth: 0, stuck: true, truncate: true }
+  - { at: 1s, delay: 2s }
+  - { at: 1s, set: { i-c: Running } }
+  - { set: { i-a: Running } }
+  - { drop: during }
+  - { http: 200 }
+  - { nth: 1 }
+  - { message: hello, stuck: true }
+",
+    );
+    let expected = [
+        "4:16: \"soon\" is not a duration",
+        "5:26: \"20\" is not a rate",
+        "5:37: \"Start\" is not an action",
+        "7:11: \"db\" is not an instance id",
+        "7:23: \"Free\" is not a way to pay",
+        "8:25: only subscriptions expire",
+        "9:11: there are two instances i-a",
+        "9:24: \"rust\" is not a lock",
+        "11:15: \"StartInstances\" is not an action",
+        "12:5: one fault does one thing",
+        "12:17: there is no instance i-b",
+        "12:27: it counts from 1",
+        "13:5: at goes with set, lock or unlock only",
+        "14:5: there is no instance i-c",
+        "15:5: set, lock and unlock happen by themselves",
+        "16:13: drop: during has no meaning",
+        "17:13: http: 200 is not a failure",
+        "18:5: nothing goes wrong",
+        "19:16: message: goes with error:",
+    ];
+    let found = problems(&text);
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "expected {expected:?}, found {found:?}");
+    }
+}
+
+#[test]
+fn what_is_not_the_language_is_refused_with_its_place() {
+    for (text, place, words) in [
+        (with("colour: red"), "4:", "colour"),
+        (with("region: again"), "4:", "duplicate"),
+        (with("instances:\n  - { id: i-a, state: Running }"), "5:", "state"),
+        (with("instances:\n  - { id: i-a, spot: yes }"), "5:", "bool"),
+        (with("instances:\n  - { name: a }"), "", "id"),
+        (with("instances: [}"), "4:", ""),
+        (with("lag: \"\0\""), "4:", "NUL"),
+        ("account: \"1\"\nkeys: []\nregion: r".to_owned(), "2:", "no key"),
+        (
+            "account: one\nkeys: [{ id: a, secret: b }, { id: a, secret: c }]\nregion: ''".to_owned(),
+            "1:",
+            "number",
+        ),
+        (String::new(), "", ""),
+    ] {
+        let found = problems(&text);
+        let first = found.first().unwrap();
+        assert!(first.starts_with(place) && first.contains(words), "{text:?}: {found:?}");
+    }
+    let found = Account::parse(b"account: x\n\xff", Path::new(FILE)).unwrap_err();
+    assert_eq!((found[0].line, found.len()), (2, 1));
+}
+
+#[test]
+fn hostile_files_are_refused_in_bounded_time() {
+    let deep = with(&format!("instances: {}", "[".repeat(20_000)));
+    let mut bomb = String::from("a: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..12 {
+        let below = vec![format!("*a{}", level - 1); 10].join(", ");
+        bomb.push_str(&format!("b{level}: &a{level} [{below}]\n"));
+    }
+    for text in [deep, bomb, with("instances: &a [*a]"), "{".repeat(20_000), "- ".repeat(20_000)] {
+        assert!(Account::parse(text.as_bytes(), Path::new(FILE)).is_err());
+    }
+}
+
+#[test]
+fn many_instances_may_share_one_anchor() {
+    let mut text = with("instances:\n  - { id: i-0, tags: &tags { role: web } }\n");
+    for number in 1..2_000 {
+        text.push_str(&format!("  - {{ id: i-{number}, tags: *tags }}\n"));
+    }
+    let account = read(&text);
+    assert_eq!(account.instances.len(), 2_000);
+    assert_eq!(account.instances[1_999].tags.get("role").map(String::as_str), Some("web"));
+}
+
+#[test]
+fn an_account_of_a_hundred_thousand_instances_is_read() {
+    let mut text = with("instances:\n");
+    for number in 0..100_000 {
+        text.push_str(&format!("  - {{ id: i-{number}, name: web-{number}, tags: {{ role: web }} }}\n"));
+    }
+    let account = read(&text);
+    assert_eq!(account.position("i-99999"), Some(99_999));
+}

@@ -1,0 +1,101 @@
+//! One instance as DescribeInstances shows it.
+
+use jiff::Timestamp;
+
+use crate::simulator::account::Instance;
+use crate::simulator::answer::Value;
+use crate::simulator::status::{Charge, StoppedMode};
+use crate::simulator::world::Shown;
+
+/// What ECS shows as the end of what never ends.
+const NEVER: &str = "2099-12-31T15:59Z";
+
+/// Every instance of a simulated account was made at this moment.
+const CREATED: &str = "2026-01-01T00:00Z";
+
+pub(super) fn instance(shown: &Shown<'_>) -> Value {
+    let Shown { given, status, stopped_mode, locks, started } = *shown;
+    // The public address goes back to the pool with economical mode.
+    let public_ip = given.public_ip.as_ref().filter(|_| stopped_mode != Some(StoppedMode::StopCharging));
+    let mut fields = vec![
+        ("InstanceId", Value::text(&*given.id)),
+        ("InstanceName", Value::text(given.name.as_str())),
+        ("Description", Value::text(given.description.as_str())),
+        ("HostName", Value::text(given.name.as_str())),
+        ("Status", Value::text(status.as_str())),
+        ("StoppedMode", Value::text(stopped_mode.map_or("Not-applicable", StoppedMode::as_str))),
+        ("OperationLocks", Value::List("LockReason", locks.iter().map(|lock| lock_reason(lock)).collect())),
+        ("InstanceChargeType", Value::text(given.charge.as_str())),
+        ("ExpiredTime", Value::Text(expired_time(given))),
+        ("AutoReleaseTime", Value::text("")),
+        ("SpotStrategy", Value::text(if given.spot { "SpotAsPriceGo" } else { "NoSpot" })),
+        ("DeviceAvailable", Value::Truth(true)),
+        ("Recyclable", Value::Truth(false)),
+        ("DeletionProtection", Value::Truth(false)),
+        ("RegionId", Value::text(given.region.as_str())),
+        ("ZoneId", Value::text(given.zone.as_str())),
+        ("InstanceType", Value::text(given.instance_type.as_str())),
+        ("InstanceTypeFamily", Value::text(family(&given.instance_type))),
+        ("InstanceNetworkType", Value::text("vpc")),
+        ("IoOptimized", Value::Truth(true)),
+        ("CreationTime", Value::text(CREATED)),
+        ("StartTime", Value::Text(started.map(minute).unwrap_or_default())),
+        ("Tags", Value::List("Tag", given.tags.iter().map(|(key, value)| tag(key, value)).collect())),
+        ("PublicIpAddress", addresses(public_ip)),
+        ("InnerIpAddress", addresses(None)),
+        ("EipAddress", no_elastic_address()),
+        (
+            "VpcAttributes",
+            Value::Fields(vec![
+                ("VpcId", Value::text("vpc-sim")),
+                ("VSwitchId", Value::text("vsw-sim")),
+                ("NatIpAddress", Value::text("")),
+                ("PrivateIpAddress", addresses(given.private_ip.as_ref())),
+            ]),
+        ),
+        ("SecurityGroupIds", Value::List("SecurityGroupId", vec![Value::text("sg-sim")])),
+        ("HibernationOptions", Value::Fields(vec![("Configured", Value::Truth(false))])),
+    ];
+    if given.local_disks > 0 {
+        fields.push(("LocalStorageAmount", Value::Number(u64::from(given.local_disks))));
+    }
+    Value::Fields(fields)
+}
+
+fn lock_reason(reason: &str) -> Value {
+    Value::Fields(vec![("LockReason", Value::text(reason)), ("LockMsg", Value::text(""))])
+}
+
+/// In answers tags have other names than in requests.
+fn tag(key: &str, value: &str) -> Value {
+    Value::Fields(vec![("TagKey", Value::text(key)), ("TagValue", Value::text(value))])
+}
+
+fn addresses(address: Option<&String>) -> Value {
+    Value::List("IpAddress", address.map(Value::text).into_iter().collect())
+}
+
+fn no_elastic_address() -> Value {
+    Value::Fields(vec![
+        ("AllocationId", Value::text("")),
+        ("IpAddress", Value::text("")),
+        ("InternetChargeType", Value::text("")),
+    ])
+}
+
+fn expired_time(given: &Instance) -> String {
+    match (given.charge, given.expires) {
+        (Charge::PrePaid, Some(expires)) => minute(expires),
+        (Charge::PrePaid | Charge::PostPaid, _) => NEVER.to_owned(),
+    }
+}
+
+/// A time as DescribeInstances writes it: without seconds.
+fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%MZ").to_string()
+}
+
+/// `ecs.g7` of `ecs.g7.large`.
+fn family(instance_type: &str) -> &str {
+    instance_type.rsplit_once('.').map_or(instance_type, |(family, _)| family)
+}

@@ -1,0 +1,235 @@
+//! Bytes: connections in, requests parsed, replies out. It knows HTTP and nothing of instances.
+//!
+//! hyper is used directly, because a simulator has to be able to end a connection without an answer.
+
+#[cfg(test)]
+mod tests;
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::{Body, Bytes, Frame, Incoming as RequestBody, SizeHint};
+use hyper::header::{CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::answer::Rendered;
+use super::request::Parameters;
+use super::service::{Delivery, Incoming, Reply, Service};
+
+/// The largest request body, in bytes. The largest honest one names a hundred instances.
+const LARGEST_BODY: usize = 1024 * 1024;
+
+/// How long connections may take to end once the server is told to.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How long to wait when no connection can be accepted, for example because there are too many open files.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Where the request id is found without reading the body.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-acs-request-id");
+
+/// Serves until `shutdown` ends, then lets requests in progress finish for a moment.
+pub(super) async fn serve(
+    listener: TcpListener,
+    service: Arc<Service>,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    if !address.ip().is_loopback() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("the simulator is served on loopback only, and {address} is not: listen on 127.0.0.1"),
+        ));
+    }
+    let (stop, stopping) = watch::channel(false);
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(stream, Arc::clone(&service), stopping.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the simulator could not accept a connection");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    // Without a connection nobody listens, which is as well.
+    let _ = stop.send(true);
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, ended).await.is_err() {
+        connections.shutdown().await;
+    }
+    Ok(())
+}
+
+async fn connection(stream: TcpStream, service: Arc<Service>, mut stopping: watch::Receiver<bool>) {
+    // Answers are small and awaited: they must not wait for company. A failure only costs time.
+    let _ = stream.set_nodelay(true);
+    let answer = service_fn(move |request| respond(Arc::clone(&service), request));
+    let mut connection = pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+    let stop = async { drop(stopping.wait_for(|stop| *stop).await) };
+    let ended = tokio::select! {
+        ended = connection.as_mut() => Some(ended),
+        () = stop => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection to the simulator ended early");
+    }
+}
+
+/// The connection is to end without an answer.
+#[derive(Debug)]
+struct HangUp;
+
+impl fmt::Display for HangUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the simulator hung up")
+    }
+}
+
+impl Error for HangUp {}
+
+async fn respond(service: Arc<Service>, request: Request<RequestBody>) -> Result<Response<Answer>, HangUp> {
+    let (head, body) = request.into_parts();
+    let too_large = body.size_hint().lower() > LARGEST_BODY as u64;
+    let body = match Limited::new(body, LARGEST_BODY).collect().await {
+        _ if too_large => return Ok(payload_too_large()),
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => return Ok(payload_too_large()),
+        Err(_) => return Err(HangUp),
+    };
+    let form = if is_form(&head.headers) { String::from_utf8_lossy(&body) } else { "".into() };
+    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("ecs.aliyuncs.com");
+    let incoming = Incoming {
+        method: head.method.to_string(),
+        path: head.uri.path().to_owned(),
+        host: host.to_owned(),
+        parameters: Parameters::read(head.uri.query().unwrap_or_default(), &form),
+    };
+    let Reply { request_id, delay, delivery, at } = service.answer(incoming).await;
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    let (rendered, torn) = match delivery {
+        Delivery::Whole(rendered) => (rendered, false),
+        Delivery::Torn(rendered) => (rendered, true),
+        Delivery::Never => return Err(HangUp),
+    };
+    Ok(response(rendered, torn, &request_id, at))
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+fn payload_too_large() -> Response<Answer> {
+    let mut response = Response::new(Answer::whole("The request body is larger than 1 MiB.\n".into()));
+    *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain;charset=utf-8"));
+    response
+}
+
+fn response(rendered: Rendered, torn: bool, request_id: &str, at: Timestamp) -> Response<Answer> {
+    let Rendered { status, content_type, body } = rendered;
+    let body = if torn { Answer::torn(body) } else { Answer::whole(body) };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.extend(HeaderValue::from_str(request_id).map(|id| (REQUEST_ID, id)));
+    // The simulator's own clock, so that a client can tell how far off its own is.
+    let date = at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    headers.extend(HeaderValue::from_str(&date).map(|date| (DATE, date)));
+    response
+}
+
+/// The body of an answer, which may break off.
+#[derive(Debug)]
+struct Answer {
+    announced: u64,
+    next: Option<Bytes>,
+    end: End,
+}
+
+/// How a body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Whole,
+    /// It breaks off, after what was written has had its chance to be sent.
+    Torn {
+        flushed: bool,
+    },
+}
+
+impl Answer {
+    fn whole(body: String) -> Self {
+        Self { announced: body.len() as u64, next: Some(Bytes::from(body)), end: End::Whole }
+    }
+
+    /// The length of the whole is announced, and half of it is sent.
+    fn torn(body: String) -> Self {
+        let bytes = Bytes::from(body);
+        let half = bytes.slice(..bytes.len() / 2);
+        Self { announced: bytes.len() as u64, next: Some(half), end: End::Torn { flushed: false } }
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = HangUp;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HangUp>>> {
+        if let Some(bytes) = self.next.take() {
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        match self.end {
+            End::Whole => Poll::Ready(None),
+            End::Torn { flushed: false } => {
+                self.end = End::Torn { flushed: true };
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            End::Torn { flushed: true } => Poll::Ready(Some(Err(HangUp))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.next.is_none() && self.end == End::Whole
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.announced)
+    }
+}
