@@ -112,7 +112,8 @@ pub async fn apply<C: Cloud + 'static, S: Store>(
     };
 
     let began = Instant::now();
-    let mut saver = Saver { store, held, writer: Writer::new(), saved: recorded.clone(), unsaved: None, began };
+    let mut saver =
+        Saver { store, held, writer: Writer::new(), saved: recorded.clone(), unsaved: None, began };
     if adopt(&mut recorded, plan, clock()) {
         saver.writer.changed();
     }

@@ -71,7 +71,6 @@ const EXCERPT_WINDOW: usize = 8 * 1024;
 ///
 /// # Errors
 /// The refusal, with advice and remedy.
-#[expect(clippy::result_large_err, reason = "one refusal for each HTTP request weighs nothing")]
 pub fn judge<T>(
     answer: &Answer,
     sent: &Sent<'_>,

@@ -106,8 +106,8 @@ async fn under_lock(
     if !arguments.auto_approve && tally.start + tally.stop + tally.wait + tally.release > 0 {
         approval::ask(session, "").await?;
     }
-    let recorded = recorded
-        .unwrap_or_else(|| Recorded::new(loaded.configuration.desired.stack.clone(), Uuid::new_v4()));
+    let recorded =
+        recorded.unwrap_or_else(|| Recorded::new(loaded.configuration.desired.stack.clone(), Uuid::new_v4()));
     let applied = carry_out(session, arguments, &preview, recorded, &clouds, store, held).await;
     Ok(last_words(session, arguments, &preview, &applied))
 }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow};
 use super::Session;
 use super::failure::Failure;
 use crate::config::{self, Configuration, Problems, Source};
-use crate::render::json::v1::Diagnostic;
+use crate::render::json::v1::{self, Diagnostic};
 use crate::render::problems;
 use crate::state::Backend;
 
@@ -69,14 +69,14 @@ struct Sources {
 impl Sources {
     fn read(session: &Session<'_>) -> anyhow::Result<Self> {
         let default = [PathBuf::from(DEFAULT_FILE)];
-        let named: &[PathBuf] =
-            if session.global.file.is_empty() { &default } else { &session.global.file };
+        let named: &[PathBuf] = if session.global.file.is_empty() { &default } else { &session.global.file };
         let mut files = Vec::new();
         let mut folder = None;
         for named in named {
             let path = session.path(named);
             let is_folder = path.is_dir();
-            let parent = if is_folder { path.clone() } else { path.parent().unwrap_or(Path::new("")).to_owned() };
+            let parent =
+                if is_folder { path.clone() } else { path.parent().unwrap_or(Path::new("")).to_owned() };
             folder.get_or_insert(parent);
             if is_folder {
                 files.extend(files_in(&path)?);
@@ -96,7 +96,7 @@ impl Sources {
     fn show(&self, session: &Session<'_>, problems: &Problems) -> (String, Vec<Diagnostic>) {
         let width = session.environment.width();
         let text = problems::problems(&self.sources, problems, session.console.err_coloured(), width);
-        (text, problems::diagnostics(&self.sources, problems))
+        (text, v1::diagnostics(&self.sources, problems))
     }
 }
 

@@ -75,11 +75,6 @@ impl Console {
         self.json.set(true);
     }
 
-    /// Whether stdout takes JSON only.
-    pub(super) fn speaks_json(&self) -> bool {
-        self.json.get()
-    }
-
     /// From now on JSON lines go to this file too.
     pub(super) fn json_into(&self, path: &Path) -> anyhow::Result<()> {
         let file = File::create(path)

@@ -24,8 +24,9 @@ pub(super) fn run(session: &Session<'_>) -> Result<Exit, Failure> {
         session.console.result(&format!("Wrote {} and {}.\n", path.display(), ignore.display()));
     } else {
         session.console.result(&format!("Wrote {}.\n", path.display()));
-        let has_rule = std::fs::read_to_string(&ignore)
-            .is_ok_and(|text| text.lines().any(|line| matches!(line.trim(), "state" | "state/" | "/state" | "/state/")));
+        let has_rule = std::fs::read_to_string(&ignore).is_ok_and(|text| {
+            text.lines().any(|line| matches!(line.trim(), "state" | "state/" | "/state" | "/state/"))
+        });
         if !has_rule {
             // The file belongs to somebody: the rule goes to where the states will be.
             let inner = session.path(Path::new("state/.gitignore"));
@@ -36,7 +37,10 @@ pub(super) fn run(session: &Session<'_>) -> Result<Exit, Failure> {
             } else {
                 session.console.say(
                     Level::Note,
-                    format_args!("add the line \"state/\" to {}: states do not belong in a repository", ignore.display()),
+                    format_args!(
+                        "add the line \"state/\" to {}: states do not belong in a repository",
+                        ignore.display()
+                    ),
                 );
             }
         }

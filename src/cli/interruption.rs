@@ -22,7 +22,6 @@ impl Interruption {
             // A command that has ended no longer listens.
             let _ = ask.send(true);
             signals.next().await;
-            #[expect(clippy::exit, reason = "the second signal means at once")]
             std::process::exit(i32::from(Exit::Interrupted.status()));
         });
         Ok(Self { asked })

@@ -28,7 +28,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use clap::error::ErrorKind;
 
-use arguments::{Arguments, Colour, Command, Global, State};
+use arguments::{Arguments, Command, Global, State};
 use console::{Console, Level};
 use environment::Environment;
 pub use failure::Exit;

@@ -61,7 +61,8 @@ pub(super) async fn look<C: Cloud + 'static>(
         () = session.interruption.asked() => return Err(Failure::Interrupted),
     };
     for failure in &preview.failures {
-        let region = clouds.get(&failure.provider).map(|cloud| cloud.region().to_string()).unwrap_or_default();
+        let region =
+            clouds.get(&failure.provider).map(|cloud| cloud.region().to_string()).unwrap_or_default();
         session.console.say(
             Level::Error,
             format_args!(

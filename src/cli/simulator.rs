@@ -26,8 +26,7 @@ pub(super) async fn run(session: &Session<'_>, arguments: Simulator) -> Result<E
 async fn serve(session: &Session<'_>, arguments: &Serve) -> Result<Exit, Failure> {
     let simulator = simulator::Simulator::open(&session.path(&arguments.account))?;
     let context = || format!("cannot listen on {}", arguments.listen);
-    let address =
-        lookup_host(&arguments.listen).await.with_context(context)?.next().with_context(context)?;
+    let address = lookup_host(&arguments.listen).await.with_context(context)?.next().with_context(context)?;
     if !address.ip().is_loopback() {
         return Err(anyhow!(
             "cannot listen on {address}: the simulator serves this machine only; write --listen 127.0.0.1:{}",
@@ -37,10 +36,9 @@ async fn serve(session: &Session<'_>, arguments: &Serve) -> Result<Exit, Failure
     }
     let listener = TcpListener::bind(address).await.with_context(context)?;
     let address = listener.local_addr().with_context(context)?;
-    session.console.result(&format!(
-        "Serving {} on http://{address} until interrupted.\n",
-        arguments.account.display()
-    ));
+    session
+        .console
+        .result(&format!("Serving {} on http://{address} until interrupted.\n", arguments.account.display()));
     simulator.serve(listener, session.interruption.asked()).await.context("the simulator has failed")?;
     Ok(Exit::Success)
 }

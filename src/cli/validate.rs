@@ -28,7 +28,10 @@ pub(super) fn run(session: &Session<'_>, arguments: &Validate) -> Result<Exit, F
         "{} is valid: stack {}, {}, {}.\n",
         loaded.name,
         desired.stack,
-        words::count_of(desired.entries.len(), "entry", "entries"),
+        match desired.entries.len() {
+            1 => "1 entry".to_owned(),
+            entries => format!("{entries} entries"),
+        },
         words::count(instances, "instance"),
     ));
     Ok(Exit::Success)

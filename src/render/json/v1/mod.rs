@@ -7,6 +7,7 @@ mod apply;
 mod diagnostic;
 mod hook;
 mod plan;
+mod problem;
 mod state;
 mod summary;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use serde::Serialize;
 pub use apply::Apply;
 pub use diagnostic::{Diagnostic, Position, Range, Severity, Snippet, diagnostic, validation};
 pub use plan::{change_summary, plan, planned_changes, resource_drifts};
+pub use problem::diagnostics;
 pub use state::{state, state_list};
 pub use summary::apply_summary;
 
