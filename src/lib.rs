@@ -2,6 +2,7 @@
 
 pub mod aliyun;
 pub mod cloud;
+pub mod config;
 pub mod execute;
 pub mod fleet;
 pub mod plan;

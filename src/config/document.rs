@@ -1,0 +1,134 @@
+//! What one file wrote: its keys read one by one, nothing yet compared with anything else.
+
+use std::path::PathBuf;
+
+use super::endpoint;
+use super::entry::{self, WrittenDefaults, WrittenEntry};
+use super::fields::{Field, Keys, Reader};
+use super::problem::{At, Findings, quoted};
+use super::source::{self, Source};
+use super::yaml::{self, Value};
+use crate::fleet::{Region, StackName};
+
+/// Something with the place where it was written.
+#[derive(Debug, Clone)]
+pub(super) struct Written<T> {
+    pub(super) at: At,
+    pub(super) value: T,
+}
+
+/// One file. What was written but makes no sense is there as an empty [`Written`]: reported already, and not missing.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub(super) stack: Option<Written<Option<StackName>>>,
+    pub(super) provider: Option<Written<WrittenProvider>>,
+    pub(super) backend: Option<Written<Option<PathBuf>>>,
+    pub(super) defaults: Option<Written<WrittenDefaults>>,
+    /// `None` if the file has no `instances` at all.
+    pub(super) entries: Option<Vec<WrittenEntry>>,
+}
+
+/// The `provider` block.
+#[derive(Debug, Clone, Default)]
+pub(super) struct WrittenProvider {
+    pub(super) region: Option<Region>,
+    pub(super) endpoint: Option<Written<Option<String>>>,
+    pub(super) simulator: Option<Written<Option<PathBuf>>>,
+}
+
+const DOCUMENT: Keys<5> = Keys {
+    of: "the document",
+    known: ["stack", "provider", "backend", "defaults", "instances"],
+    later: &["providers", "required_version", "variables", "schedules", "overrides", "limits", "notify"],
+};
+
+const PROVIDER: Keys<3> = Keys {
+    of: "a provider",
+    known: ["region", "endpoint", "simulator"],
+    later: &["profile", "network", "signature", "format", "assume_role", "batch_above", "max_in_flight"],
+};
+
+const BACKEND: Keys<1> = Keys { of: "a backend", known: ["local"], later: &["s3", "oss", "etcd", "http"] };
+
+const LOCAL_BACKEND: Keys<1> = Keys { of: "a local backend", known: ["path"], later: &[] };
+
+/// Reads one file. `None` if it could not be read through: what it would have said is unknown then.
+pub(super) fn read(index: usize, source: &Source, findings: &mut Findings) -> Option<Document> {
+    let text = source::decode(index, source, findings)?;
+    let root = yaml::read(index, text, findings)?;
+    let mut reader = Reader { source: index, text, findings };
+    let pairs = match &root.value {
+        Value::Map(pairs) => pairs,
+        Value::Nothing => {
+            let finding = reader
+                .error(&root, "the file is empty")
+                .help("`powerform init` writes a file to begin with, in a folder that has none");
+            reader.add(finding);
+            return None;
+        }
+        _ => {
+            let message = format!("the document must be a mapping, and this is {}", root.kind());
+            let finding = reader.error(&root, message).help("begin with `stack: web-shop`");
+            reader.add(finding);
+            return None;
+        }
+    };
+    let [stack, provider, backend, defaults, instances] = reader.fields(pairs, &DOCUMENT);
+    Some(Document {
+        stack: stack.map(|field| Written {
+            at: reader.at(field.key),
+            value: reader.name(field, StackName::new, "a name like web-shop"),
+        }),
+        provider: provider
+            .map(|field| Written { at: reader.at(field.key), value: provider_block(&mut reader, field) }),
+        backend: backend
+            .map(|field| Written { at: reader.at(field.key), value: backend_block(&mut reader, field) }),
+        defaults: defaults
+            .map(|field| Written { at: reader.at(field.key), value: entry::defaults(&mut reader, field) }),
+        entries: instances.map(|field| entry::entries(&mut reader, field)),
+    })
+}
+
+fn provider_block<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> WrittenProvider {
+    let Some(pairs) = reader.mapping(field, "keys below it, like `region: cn-hangzhou`") else {
+        return WrittenProvider::default();
+    };
+    let [region, url, simulator] = reader.fields(pairs, &PROVIDER);
+    WrittenProvider {
+        region: region.and_then(|field| reader.name(field, Region::new, "a region like cn-hangzhou")),
+        endpoint: url.map(|field| Written { at: reader.at(field.key), value: endpoint_url(reader, field) }),
+        simulator: simulator.map(|field| Written {
+            at: reader.at(field.key),
+            value: reader.path(field, "the path of an account file, like account.yaml"),
+        }),
+    }
+}
+
+fn endpoint_url<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> Option<String> {
+    let text = reader.text(field, "a URL", "a URL like https://ecs.cn-hangzhou.aliyuncs.com")?;
+    match endpoint::check(&text) {
+        Ok(()) => Some(text.into_owned()),
+        Err(mistake) => {
+            // The URL may hold a password, which belongs into no log; the source line shows it to its author only.
+            let shown = if text.contains('@') { "the URL".to_owned() } else { quoted(&text) };
+            reader.wrong_value(field, format!("{shown} is not an endpoint: {mistake}"), "not an endpoint")
+        }
+    }
+}
+
+fn backend_block<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> Option<PathBuf> {
+    const EXAMPLE: &str = "`local: { path: state/web-shop.json }` below it";
+    let pairs = reader.mapping(field, EXAMPLE)?;
+    let [local] = reader.fields(pairs, &BACKEND);
+    let Some(local) = local else {
+        if pairs.is_empty() {
+            let finding =
+                reader.error(field.key, "the backend is not named").help(format!("write {EXAMPLE}"));
+            reader.add(finding);
+        }
+        return None;
+    };
+    let pairs = reader.mapping(local, "`{ path: state/web-shop.json }`")?;
+    let [path] = reader.fields(pairs, &LOCAL_BACKEND);
+    reader.path(path?, "a path like state/web-shop.json")
+}

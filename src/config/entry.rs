@@ -1,0 +1,360 @@
+//! What one file wrote about its instances.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::document::Written;
+use super::fields::{Field, Keys, Reader, Words};
+use super::problem::{At, quoted};
+use super::yaml::{Node, Pair, Value};
+use crate::fleet::{EntryName, Goal, InstanceId, StopMode, Strength};
+
+/// One entry. What could not be read is missing and has been reported.
+#[derive(Debug)]
+pub(super) struct WrittenEntry {
+    /// Its key. `None` for a name that breaks the rules.
+    pub(super) name: Option<EntryName>,
+    /// Its key as written: dependencies on a badly named entry are not unknown.
+    pub(super) name_as_written: String,
+    pub(super) at: At,
+    pub(super) goal: Option<Written<Goal>>,
+    pub(super) members: WrittenMembers,
+    pub(super) needs: Vec<WrittenNeed>,
+    pub(super) timeouts: WrittenTimeouts,
+    pub(super) stop: WrittenStop,
+    pub(super) prevent_stop: Option<Written<bool>>,
+    pub(super) init_local_disk: bool,
+    pub(super) at_once: Option<NonZeroU32>,
+}
+
+/// `id` or `ids`.
+#[derive(Debug)]
+pub(super) enum WrittenMembers {
+    /// Neither, or not readable.
+    Unknown,
+    /// `id`.
+    Single(Written<InstanceId>),
+    /// `ids`: those that could be read.
+    Several(Vec<Written<InstanceId>>),
+}
+
+impl WrittenMembers {
+    pub(super) fn ids(&self) -> &[Written<InstanceId>] {
+        match self {
+            Self::Unknown => &[],
+            Self::Single(id) => std::slice::from_ref(id),
+            Self::Several(ids) => ids,
+        }
+    }
+}
+
+/// One dependency.
+#[derive(Debug)]
+pub(super) struct WrittenNeed {
+    pub(super) at: At,
+    pub(super) on: String,
+    pub(super) strength: Strength,
+}
+
+/// `timeouts`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct WrittenTimeouts {
+    pub(super) start: Option<Duration>,
+    pub(super) stop: Option<Duration>,
+    pub(super) ready: Option<Duration>,
+}
+
+/// `stop`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct WrittenStop {
+    pub(super) mode: Option<StopMode>,
+    pub(super) force: Option<bool>,
+}
+
+/// `defaults`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct WrittenDefaults {
+    pub(super) timeouts: WrittenTimeouts,
+    pub(super) stop: WrittenStop,
+}
+
+const DEFAULTS: Keys<2> = Keys {
+    of: "the defaults",
+    known: ["timeouts", "stop"],
+    later: &["ready", "allow_autoscaling", "on_no_stock", "on_failure", "pause"],
+};
+
+const ENTRY: Keys<9> = Keys {
+    of: "an entry",
+    known: [
+        "id",
+        "ids",
+        "status",
+        "depends_on",
+        "timeouts",
+        "stop",
+        "prevent_stop",
+        "init_local_disk",
+        "at_once",
+    ],
+    later: &[
+        "select",
+        "at_least",
+        "provider",
+        "ready",
+        "allow_autoscaling",
+        "on_no_stock",
+        "order",
+        "pause",
+        "on_failure",
+    ],
+};
+
+const TIMEOUTS: Keys<3> = Keys { of: "timeouts", known: ["start", "stop", "ready"], later: &[] };
+
+const STOP: Keys<2> = Keys { of: "stop", known: ["mode", "force"], later: &[] };
+
+const NEED: Keys<1> = Keys { of: "a dependency", known: ["required"], later: &[] };
+
+const GOALS: Words<Goal> = Words {
+    wanted: &["Running", "Stopped", "Any"],
+    accepted: &[
+        ("Running", Goal::Running),
+        ("Stopped", Goal::Stopped),
+        ("Any", Goal::Any),
+        ("running", Goal::Running),
+        ("stopped", Goal::Stopped),
+        ("any", Goal::Any),
+    ],
+    meant: &[
+        ("on", "Running"),
+        ("up", "Running"),
+        ("start", "Running"),
+        ("started", "Running"),
+        ("true", "Running"),
+        ("off", "Stopped"),
+        ("down", "Stopped"),
+        ("stop", "Stopped"),
+        ("false", "Stopped"),
+        ("ignore", "Any"),
+        ("unmanaged", "Any"),
+    ],
+};
+
+const STOP_MODES: Words<StopMode> = Words {
+    wanted: &["KeepCharging", "StopCharging"],
+    accepted: &[("KeepCharging", StopMode::KeepCharging), ("StopCharging", StopMode::StopCharging)],
+    meant: &[],
+};
+
+/// Reads `instances`.
+pub(super) fn entries<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> Vec<WrittenEntry> {
+    let Some(pairs) = reader.mapping(field, "one entry below it for each instance, or `{}` for none") else {
+        return Vec::new();
+    };
+    let mut seen: HashMap<Cow<'_, str>, &Node<'s>> = HashMap::with_capacity(pairs.len());
+    let mut entries = Vec::with_capacity(pairs.len());
+    for Pair { key, value } in pairs {
+        let Some(name) = reader.key(key) else { continue };
+        // What a second entry of the same name says is looked through all the same.
+        let written = entry(reader, Field { key, value }, &name);
+        match seen.entry(name) {
+            std::collections::hash_map::Entry::Occupied(first) => {
+                reader.duplicate_key(key, first.get(), first.key());
+            }
+            std::collections::hash_map::Entry::Vacant(place) => {
+                place.insert(key);
+                entries.push(written);
+            }
+        }
+    }
+    entries
+}
+
+fn entry<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>, name: &str) -> WrittenEntry {
+    let mut written = WrittenEntry {
+        name: reader.valid(field.key, name, EntryName::new),
+        name_as_written: name.to_owned(),
+        at: reader.at(field.key),
+        goal: None,
+        members: WrittenMembers::Unknown,
+        needs: Vec::new(),
+        timeouts: WrittenTimeouts::default(),
+        stop: WrittenStop::default(),
+        prevent_stop: None,
+        init_local_disk: false,
+        at_once: None,
+    };
+    let Some(pairs) = reader.mapping(field, "`id` and `status` below it") else { return written };
+    let [id, ids, status, depends_on, timeouts, stop, prevent_stop, init_local_disk, at_once] =
+        reader.fields(pairs, &ENTRY);
+    written.members = match (id, ids) {
+        (Some(id), None) => match reader.name(id, InstanceId::new, "an id like i-bp1db0000000000001") {
+            Some(value) => WrittenMembers::Single(Written { at: reader.at(id.value), value }),
+            None => WrittenMembers::Unknown,
+        },
+        (None, Some(ids)) => several(reader, ids),
+        (Some(id), Some(ids)) => {
+            let first = reader.at(id.key);
+            let finding = reader
+                .error(ids.key, format!("entry {} has both `id` and `ids`", quoted(name)))
+                .related(first, "`id` is here")
+                .help("keep `id` for one instance, `ids` for several");
+            reader.add(finding);
+            WrittenMembers::Unknown
+        }
+        (None, None) => {
+            // A `select` has been refused in its own words.
+            if !has_key(pairs, "select") {
+                let finding = reader
+                    .error(field.key, format!("entry {} names no instance", quoted(name)))
+                    .label("neither `id` nor `ids` is here")
+                    .help("add `id: i-...` for one instance, `ids: [i-..., i-...]` for several");
+                reader.add(finding);
+            }
+            WrittenMembers::Unknown
+        }
+    };
+    match status {
+        Some(status) => {
+            let goal = reader.word(status, &GOALS);
+            written.goal = goal.map(|value| Written { at: reader.at(status.value), value });
+        }
+        None => {
+            let finding = reader
+                .error(field.key, format!("entry {} has no `status`", quoted(name)))
+                .label("`status` is missing here")
+                .help("add `status: Running`, `status: Stopped` or `status: Any`");
+            reader.add(finding);
+        }
+    }
+    if let Some(field) = depends_on {
+        written.needs = needs(reader, field);
+    }
+    if let Some(field) = timeouts {
+        written.timeouts = timeouts_block(reader, field);
+    }
+    if let Some(field) = stop {
+        written.stop = stop_block(reader, field);
+    }
+    written.prevent_stop = prevent_stop
+        .and_then(|field| reader.truth(field).map(|value| Written { at: reader.at(field.key), value }));
+    written.init_local_disk = init_local_disk.and_then(|field| reader.truth(field)).unwrap_or(false);
+    written.at_once = at_once.and_then(|field| reader.positive(field));
+    written
+}
+
+/// Reads `defaults`.
+pub(super) fn defaults<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> WrittenDefaults {
+    let Some(pairs) = reader.mapping(field, "`timeouts` or `stop` below it") else {
+        return WrittenDefaults::default();
+    };
+    let [timeouts, stop] = reader.fields(pairs, &DEFAULTS);
+    WrittenDefaults {
+        timeouts: timeouts.map(|field| timeouts_block(reader, field)).unwrap_or_default(),
+        stop: stop.map(|field| stop_block(reader, field)).unwrap_or_default(),
+    }
+}
+
+fn timeouts_block<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> WrittenTimeouts {
+    let Some(pairs) = reader.mapping(field, "`{ start: 10m, stop: 20m }`") else {
+        return WrittenTimeouts::default();
+    };
+    let [start, stop, ready] = reader.fields(pairs, &TIMEOUTS);
+    WrittenTimeouts {
+        start: start.and_then(|field| reader.duration(field)),
+        stop: stop.and_then(|field| reader.duration(field)),
+        ready: ready.and_then(|field| reader.duration(field)),
+    }
+}
+
+fn stop_block<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> WrittenStop {
+    let Some(pairs) = reader.mapping(field, "`{ mode: KeepCharging, force: false }`") else {
+        return WrittenStop::default();
+    };
+    let [mode, force] = reader.fields(pairs, &STOP);
+    WrittenStop {
+        mode: mode.and_then(|field| reader.word(field, &STOP_MODES)),
+        force: force.and_then(|field| reader.truth(field)),
+    }
+}
+
+fn several<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> WrittenMembers {
+    const EXAMPLE: &str = "ids in brackets: [i-bp1app000000000001]";
+    let Value::List(items) = &field.value.value else {
+        reader.wrong_kind::<()>(field, "a list of instance ids", EXAMPLE);
+        return WrittenMembers::Unknown;
+    };
+    if items.is_empty() {
+        let finding =
+            reader.error(field.value, "`ids` is empty").help("name an instance, or remove the entry");
+        reader.add(finding);
+        return WrittenMembers::Unknown;
+    }
+    let mut ids = Vec::with_capacity(items.len());
+    for item in items {
+        if let Some(text) = item_text(reader, item, "an instance id")
+            && let Some(value) = reader.valid(item, &text, InstanceId::new)
+        {
+            ids.push(Written { at: reader.at(item), value });
+        }
+    }
+    WrittenMembers::Several(ids)
+}
+
+fn needs<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> Vec<WrittenNeed> {
+    match &field.value.value {
+        Value::List(items) => {
+            let mut needs = Vec::with_capacity(items.len());
+            for item in items {
+                if let Some(on) = item_text(reader, item, "the name of an entry") {
+                    let at = reader.at(item);
+                    needs.push(WrittenNeed { at, on: on.into_owned(), strength: Strength::Hard });
+                }
+            }
+            needs
+        }
+        Value::Map(pairs) => {
+            let mut needs = Vec::with_capacity(pairs.len());
+            for Pair { key, value } in pairs {
+                let strength = strength(reader, Field { key, value });
+                if let Some(on) = reader.key(key) {
+                    needs.push(WrittenNeed { at: reader.at(key), on: on.into_owned(), strength });
+                }
+            }
+            needs
+        }
+        _ => {
+            reader.wrong_kind::<()>(field, "a list or a mapping of entries", "`[db, cache]` or `{ db: {} }`");
+            Vec::new()
+        }
+    }
+}
+
+fn strength<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> Strength {
+    let Some(pairs) = reader.mapping(field, "`{}` or `{ required: false }`") else { return Strength::Hard };
+    let [required] = reader.fields(pairs, &NEED);
+    match required.and_then(|field| reader.truth(field)) {
+        Some(false) => Strength::Soft,
+        Some(true) | None => Strength::Hard,
+    }
+}
+
+/// The text of an item of a list.
+fn item_text<'n, 's>(reader: &mut Reader<'s, '_>, item: &'n Node<'s>, wanted: &str) -> Option<Cow<'n, str>> {
+    match item.value {
+        Value::Text(_) | Value::Truth(_) | Value::Number => reader.literal(item),
+        Value::Nothing | Value::List(_) | Value::Map(_) => {
+            let message = format!("this must be {wanted}, and it is {}", item.kind());
+            let finding = reader.error(item, message).label(format!("expected {wanted}"));
+            reader.add(finding);
+            None
+        }
+    }
+}
+
+fn has_key(pairs: &[Pair<'_>], name: &str) -> bool {
+    pairs.iter().any(|pair| matches!(&pair.key.value, Value::Text(text) if text == name))
+}

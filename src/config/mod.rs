@@ -1,0 +1,93 @@
+//! The language: YAML text in, a sound and resolved [`Desired`] out, or every problem found on the way.
+//!
+//! Reading takes three moves. `yaml` turns text into nodes that know their place and is the only one that knows the
+//! YAML library. `document` says what each file wrote, key by key. `resolve` puts the files together and checks
+//! what no key shows alone: unknown and circular dependencies, contradictory goals, instances named twice.
+//!
+//! Everything here is pure: no files, no environment, no clock, no network. All problems are reported at once, each
+//! with its place. Time and memory grow with the size of the input and with nothing that the input says.
+
+mod checks;
+mod cycles;
+mod digest;
+mod document;
+pub mod endpoint;
+mod entry;
+mod fields;
+mod lines;
+mod nearest;
+mod problem;
+mod resolve;
+mod source;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use crate::fleet::{Desired, Region};
+
+pub use nearest::nearest;
+pub use problem::{Place, Problem, Problems, Related, Severity};
+pub use source::{LARGEST_SOURCE, Source};
+
+/// The commented file that `powerform init` writes: a valid configuration that touches nothing.
+pub const TEMPLATE: &str = include_str!("template.yaml");
+
+/// What the files say together, sound and resolved.
+#[derive(Debug, Clone)]
+pub struct Configuration {
+    /// What the instances shall be.
+    pub desired: Desired,
+    /// Where they live.
+    pub provider: ProviderSettings,
+    /// Where the state lives, as written: relative to the folder of the first file. `None` stands for the default,
+    /// `state/<stack>.json` there.
+    pub state_path: Option<PathBuf>,
+    /// SHA-256 in lower-case hexadecimal over what the configuration means: comments, the order of keys and entries,
+    /// aliases and the split into files do not change it; everything that could change a plan does.
+    pub digest: String,
+    /// What is odd but not wrong.
+    pub warnings: Problems,
+}
+
+/// The `provider` block as written. What it leaves out is for the environment to say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProviderSettings {
+    /// The region.
+    pub region: Option<Region>,
+    /// The URL to send requests to; `https`, or `http` on a loopback host. See [`endpoint::check`].
+    pub endpoint: Option<String>,
+    /// The account file of the embedded simulator, as written: relative to the folder of the first file. Never
+    /// together with an endpoint.
+    pub simulator: Option<PathBuf>,
+}
+
+/// Reads the files as one configuration: their entries add up, everything else is given once.
+///
+/// # Errors
+/// Every problem found, sorted by place; warnings among them, but at least one error.
+pub fn read(sources: &[Source]) -> Result<Configuration, Problems> {
+    let mut findings = problem::Findings::default();
+    let mut documents = Vec::with_capacity(sources.len());
+    let mut all_read = true;
+    for (index, source) in sources.iter().enumerate() {
+        match document::read(index, source, &mut findings) {
+            Some(document) => documents.push(document),
+            None => all_read = false,
+        }
+    }
+    let resolved = resolve::resolve(&documents, all_read, &mut findings);
+    let problems = findings.into_problems(sources);
+    match resolved {
+        Some(resolved) if problems.errors() == 0 => Ok(Configuration {
+            digest: digest::of(&resolved),
+            desired: resolved.desired,
+            provider: resolved.provider,
+            state_path: resolved.state_path,
+            warnings: problems,
+        }),
+        _ => Err(problems),
+    }
+}

@@ -1,0 +1,153 @@
+//! From what the files wrote to what they mean together.
+
+use std::path::PathBuf;
+
+use super::ProviderSettings;
+use super::checks::{self, Fleet};
+use super::document::{Document, Written, WrittenProvider};
+use super::entry::{WrittenDefaults, WrittenEntry, WrittenMembers};
+use super::problem::{At, Finding, Findings, Span};
+use crate::fleet::{
+    Desired, Entry, EntryIndex, Members, Need, ProviderAlias, StackName, StopPolicy, Timeouts,
+};
+
+/// What the files mean together.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    pub(super) desired: Desired,
+    pub(super) provider: ProviderSettings,
+    pub(super) state_path: Option<PathBuf>,
+}
+
+/// Puts the files together. `None` if something is missing; that has been reported then. `all_read` says whether what
+/// is not here is missing, or may be in a file that could not be read.
+pub(super) fn resolve(documents: &[Document], all_read: bool, findings: &mut Findings) -> Option<Resolved> {
+    let stack = stack(documents, all_read, findings);
+    let provider = once("provider", documents.iter().filter_map(|file| file.provider.as_ref()), findings);
+    let provider = provider.map(|written| provider_settings(&written.value, findings)).unwrap_or_default();
+    let backend = once("backend", documents.iter().filter_map(|file| file.backend.as_ref()), findings);
+    let state_path = backend.and_then(|written| written.value.clone());
+    let defaults = once("defaults", documents.iter().filter_map(|file| file.defaults.as_ref()), findings);
+    let defaults = defaults.map(|written| written.value).unwrap_or_default();
+    if all_read && documents.iter().all(|file| file.entries.is_none()) {
+        findings.add(
+            Finding::error(beginning(), "`instances` is missing")
+                .help("add `instances:` with an entry for each instance, or `instances: {}` for none"),
+        );
+    }
+    let written = documents.iter().filter_map(|file| file.entries.as_ref()).flatten();
+    let fleet = Fleet::new(written, findings);
+    let needs = checks::check(&fleet, all_read, findings);
+    let entries: Option<Vec<Entry>> =
+        fleet.entries.iter().zip(needs).map(|(written, needs)| entry(written, needs, defaults)).collect();
+    Some(Resolved { desired: Desired { stack: stack?, entries: entries? }, provider, state_path })
+}
+
+fn stack(documents: &[Document], all_read: bool, findings: &mut Findings) -> Option<StackName> {
+    let written = once("stack", documents.iter().filter_map(|file| file.stack.as_ref()), findings);
+    if written.is_none() && all_read {
+        findings.add(
+            Finding::error(beginning(), "`stack` is missing")
+                .note("the stack's name keeps its state apart from that of other stacks")
+                .help("add a line like `stack: web-shop`"),
+        );
+    }
+    written?.value.clone()
+}
+
+/// The one place that something which belongs to no file in particular can have.
+fn beginning() -> At {
+    At::here(0, Span::new(0, 0))
+}
+
+/// The first of what several files may write, but only one of them.
+fn once<'d, T>(
+    key: &str,
+    written: impl Iterator<Item = &'d Written<T>>,
+    findings: &mut Findings,
+) -> Option<&'d Written<T>> {
+    let mut first: Option<&Written<T>> = None;
+    for written in written {
+        match first {
+            None => first = Some(written),
+            Some(first) => findings.add(
+                Finding::error(written.at, format!("`{key}` is given in two files"))
+                    .label("again here")
+                    .related(first.at, "first here")
+                    .help("keep one of them: the files make one configuration together"),
+            ),
+        }
+    }
+    first
+}
+
+fn provider_settings(written: &WrittenProvider, findings: &mut Findings) -> ProviderSettings {
+    let WrittenProvider { region, endpoint, simulator } = written;
+    if let (Some(endpoint), Some(simulator)) = (endpoint, simulator) {
+        findings.add(
+            Finding::error(endpoint.at, "a provider has either an `endpoint` or a `simulator`")
+                .related(simulator.at, "the simulator is here")
+                .note("the embedded simulator has an endpoint of its own")
+                .help("remove one of them"),
+        );
+    }
+    ProviderSettings {
+        region: region.clone(),
+        endpoint: endpoint.as_ref().and_then(|written| written.value.clone()),
+        simulator: simulator.as_ref().and_then(|written| written.value.clone()),
+    }
+}
+
+fn entry(written: &WrittenEntry, needs: Vec<Need>, defaults: WrittenDefaults) -> Option<Entry> {
+    let WrittenEntry {
+        name,
+        name_as_written: _,
+        at: _,
+        goal,
+        members,
+        needs: _,
+        timeouts,
+        stop,
+        prevent_stop,
+        init_local_disk,
+        at_once,
+    } = written;
+    let built_in = Timeouts::default();
+    let quiet = StopPolicy::default();
+    Some(Entry {
+        name: name.clone()?,
+        provider: ProviderAlias::main(),
+        goal: goal.as_ref()?.value,
+        members: resolved_members(members)?,
+        needs,
+        timeouts: Timeouts {
+            start: timeouts.start.or(defaults.timeouts.start).unwrap_or(built_in.start),
+            stop: timeouts.stop.or(defaults.timeouts.stop).unwrap_or(built_in.stop),
+            ready: timeouts.ready.or(defaults.timeouts.ready).unwrap_or(built_in.ready),
+        },
+        stop: StopPolicy {
+            mode: stop.mode.or(defaults.stop.mode).unwrap_or(quiet.mode),
+            force: stop.force.or(defaults.stop.force).unwrap_or(quiet.force),
+        },
+        prevent_stop: prevent_stop.as_ref().is_some_and(|written| written.value),
+        init_local_disk: *init_local_disk,
+        at_once: *at_once,
+    })
+}
+
+fn resolved_members(written: &WrittenMembers) -> Option<Members> {
+    match written {
+        WrittenMembers::Unknown => None,
+        WrittenMembers::Single(id) => Some(Members::Single(id.value.clone())),
+        WrittenMembers::Several(ids) => {
+            let mut ids: Vec<_> = ids.iter().map(|id| id.value.clone()).collect();
+            ids.sort_unstable();
+            Some(Members::Several(ids))
+        }
+    }
+}
+
+/// A position among entries, of which there are fewer than bytes in a readable file.
+pub(super) fn index(position: usize) -> EntryIndex {
+    EntryIndex(u32::try_from(position).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,272 @@
+//! What is refused, where, and in which words. Every row lists all that is found, so a row also shows that nothing
+//! follows from a mistake but the mistake.
+
+use super::*;
+
+#[test]
+fn mistakes_in_an_entry_are_found_where_they_are() {
+    for (keys, expected) in ENTRIES {
+        let text = format!("stack: s\ninstances:\n  db: {{ id: i-b, status: Running }}\n  a:\n    {keys}\n");
+        assert_eq!(found(&text), *expected, "{text}");
+    }
+}
+
+#[test]
+fn mistakes_outside_of_entries_are_found_where_they_are() {
+    for (text, expected) in DOCUMENTS {
+        assert_eq!(found(text), *expected, "{text}");
+    }
+}
+
+/// The keys of the entry `a`, from line 5 on, and what is found.
+const ENTRIES: &[(&str, &[&str])] = &[
+    (
+        "id: i-a\n    status: Runing",
+        &["6:13 `status` must be Running, Stopped or Any, and this is \"Runing\""],
+    ),
+    ("id: i-a\n    status: on", &["6:13 `status` must be Running, Stopped or Any, and this is \"on\""]),
+    (
+        "id: i-a\n    status: [Running]",
+        &["6:13 `status` must be Running, Stopped or Any, and this is a list"],
+    ),
+    ("id: i-a\n    status:", &["6:5 `status` has no value"]),
+    ("id: i-a", &["4:3 entry \"a\" has no `status`"]),
+    ("status: any", &["4:3 entry \"a\" names no instance"]),
+    ("id: i-a\n    ids: [i-c]\n    status: any", &["6:5 entry \"a\" has both `id` and `ids`"]),
+    ("ids: []\n    status: any", &["5:10 `ids` is empty"]),
+    ("ids: i-c\n    status: any", &["5:10 `ids` must be a list of instance ids, and this is text"]),
+    ("ids: [i-c, i-c]\n    status: any", &["5:16 instance \"i-c\" is listed twice"]),
+    ("ids: [i-c, {}]\n    status: any", &["5:16 this must be an instance id, and it is a mapping"]),
+    ("id: I-A\n    status: any", &["5:9 \"I-A\" is not an instance id"]),
+    ("id: i-b\n    status: any", &["5:9 instance \"i-b\" is in two entries, \"db\" and \"a\""]),
+    ("id: i-a\n    status: any\n    depend_on: [db]", &["7:5 unknown key \"depend_on\" in an entry"]),
+    ("id: i-a\n    status: any\n    needs: [db]", &["7:5 unknown key \"needs\" in an entry"]),
+    ("id: i-a\n    status: any\n    color: red", &["7:5 unknown key \"color\" in an entry"]),
+    ("select: {}\n    status: any", &["5:5 `select` is not supported by this version yet"]),
+    (
+        "id: i-a\n    status: any\n    ready: { tcp: 1 }\n    provider: hk",
+        &[
+            "7:5 `ready` is not supported by this version yet",
+            "8:5 `provider` is not supported by this version yet",
+        ],
+    ),
+    ("id: i-a\n    id: i-c\n    status: any", &["6:5 the key \"id\" is written twice"]),
+    (
+        "id: i-a\n    status: any\n    depends_on: [dbb, a, db, db]",
+        &[
+            "7:18 there is no entry \"dbb\" to depend on",
+            "7:23 entry \"a\" depends on itself",
+            "7:30 the dependency on \"db\" is listed twice",
+        ],
+    ),
+    (
+        "id: i-a\n    status: any\n    depends_on: db",
+        &["7:17 `depends_on` must be a list or a mapping of entries, and this is text"],
+    ),
+    (
+        "id: i-a\n    status: any\n    depends_on: { db: , db: {required: maybe, x: 1} }",
+        &[
+            "7:19 `db` has no value",
+            "7:25 the dependency on \"db\" is listed twice",
+            "7:40 `required` must be true or false, and this is text",
+            "7:47 unknown key \"x\" in a dependency",
+        ],
+    ),
+    (
+        "id: i-a\n    status: any\n    timeouts: { start: 10, stop: 0s, ready: soon, strat: 1m }",
+        &[
+            "7:24 \"10\" has a number without a unit: write it like 90s, 10m or 1h30m",
+            "7:34 a timeout must be longer than nothing",
+            "7:45 \"soon\" is not a duration: write it like 90s, 10m or 1h30m",
+            "7:51 unknown key \"strat\" in timeouts",
+        ],
+    ),
+    ("id: i-a\n    status: any\n    timeouts: 10m", &["7:15 `timeouts` must be a mapping, and this is text"]),
+    (
+        "id: i-a\n    status: any\n    stop: { mode: stopcharging, force: \"true\" }",
+        &[
+            "7:19 `mode` must be KeepCharging or StopCharging, and this is \"stopcharging\"",
+            "7:40 `force` must be true or false, and this is text",
+        ],
+    ),
+    (
+        "id: i-a\n    status: any\n    at_once: 0",
+        &["7:14 `at_once` must be a whole number from 1, and this is \"0\""],
+    ),
+    (
+        "id: i-a\n    status: any\n    at_once: 1.5",
+        &["7:14 `at_once` must be a whole number from 1, and this is \"1.5\""],
+    ),
+    (
+        "id: i-a\n    status: any\n    at_once: 50%",
+        &["7:14 `at_once` must be a whole number from 1, and this is text"],
+    ),
+    (
+        "id: i-a\n    status: any\n    at_once: \"2\"",
+        &["7:14 `at_once` must be a whole number from 1, and this is text"],
+    ),
+    (
+        "id: i-a\n    status: any\n    prevent_stop: yes",
+        &["7:19 `prevent_stop` must be true or false, and this is text"],
+    ),
+    ("id: i-a\n    status: any\n    init_local_disk:", &["7:5 `init_local_disk` has no value"]),
+    ("id: ${ID}\n    status: any", &["5:9 `${` is reserved, and \"${ID}\" uses it"]),
+    ("id: i-a\n    status: any\n  1x: { id: i-c, status: any }", &["7:3 \"1x\" is not an entry name"]),
+    ("id: i-a\n    status: any\n  db: { id: i-c, status: any }", &["7:3 the key \"db\" is written twice"]),
+    (
+        "id: i-a\n    status: Running\n    depends_on: [c]\n  c: { id: i-c, status: Stopped }",
+        &["7:18 \"a\" shall run, but it needs \"c\", which shall be stopped"],
+    ),
+    (
+        "id: i-a\n    status: any\n    depends_on: [c]\n  c: { id: i-c, status: any, depends_on: { a: {required: false} } }",
+        &["7:18 these entries depend on each other in a circle: a -> c -> a"],
+    ),
+];
+
+/// Whole documents, and what is found.
+const DOCUMENTS: &[(&str, &[&str])] = &[
+    ("stack: Web\ninstances: {}", &["1:8 \"Web\" is not a stack name"]),
+    ("stack: s\nstack: t\ninstances: {}", &["2:1 the key \"stack\" is written twice"]),
+    (
+        "stack: s\nproviders: {}\nlimits: {}\ninstances: {}",
+        &[
+            "2:1 `providers` is not supported by this version yet",
+            "3:1 `limits` is not supported by this version yet",
+        ],
+    ),
+    (
+        "stack: s\ninstances: {}\nprovider: { region: a/b, endpoint: http://ecs.aliyuncs.com, simulator: x, profile: p, regoin: y }",
+        &[
+            "3:21 \"a/b\" is not a region id",
+            "3:26 a provider has either an `endpoint` or a `simulator`",
+            "3:36 \"http://ecs.aliyuncs.com\" is not an endpoint: plain http:// is accepted on loopback hosts only (127.0.0.0/8, ::1, localhost)",
+            "3:75 `profile` is not supported by this version yet",
+            "3:87 unknown key \"regoin\" in a provider",
+        ],
+    ),
+    ("stack: s\ninstances: {}\nbackend: { s3: {} }", &["3:12 `s3` is not supported by this version yet"]),
+    ("stack: s\ninstances: {}\nbackend: {}", &["3:1 the backend is not named"]),
+    (
+        "stack: s\ninstances: {}\nbackend: { local: {path: '', x: 1} }",
+        &["3:26 the path is empty", "3:30 unknown key \"x\" in a local backend"],
+    ),
+    ("stack: s\ninstances:\n  - id: i-a", &["3:3 `instances` must be a mapping, and this is a list"]),
+    ("stack: s\ninstances:\n  a: Running", &["3:6 `a` must be a mapping, and this is text"]),
+    ("stack: s\ninstances:\n  a:", &["3:3 `a` has no value"]),
+    ("stack: s\ninstances:\n  [x]: {}", &["3:3 a key must be text, and this is a list"]),
+    (
+        "stack: s\ninstances: {}\ndefaults: { status: Running, ready: x, timeouts: }",
+        &[
+            "3:13 unknown key \"status\" in the defaults",
+            "3:30 `ready` is not supported by this version yet",
+            "3:40 `timeouts` has no value",
+        ],
+    ),
+    ("stack: s\ninstances: {}\nprovider:", &["3:1 `provider` has no value"]),
+    ("stack: &a s\ninstances: *b", &["2:12 this alias has no anchor"]),
+    ("stack: !x s", &["1:11 YAML tags are not supported"]),
+    ("stack: s\ninstances: { <<: 5 }", &["2:18 a merge key `<<` takes a mapping or a list of mappings"]),
+];
+
+#[test]
+fn every_later_key_of_the_language_is_known_and_refused() {
+    let document = |at: &str, key: &str| match at {
+        "" => format!("stack: s\ninstances: {{}}\n{key}: {{}}\n"),
+        "provider" => format!("stack: s\ninstances: {{}}\nprovider: {{ {key}: x }}\n"),
+        "backend" => format!("stack: s\ninstances: {{}}\nbackend: {{ {key}: {{}} }}\n"),
+        _ => format!("stack: s\ninstances: {{ a: {{ id: i-a, status: any, {key}: x }} }}\n"),
+    };
+    for (at, keys) in [
+        ("", "providers required_version variables schedules overrides limits notify"),
+        ("provider", "profile network signature format assume_role batch_above max_in_flight"),
+        ("backend", "s3 oss etcd http"),
+        ("entry", "provider ready allow_autoscaling on_no_stock order pause on_failure"),
+    ] {
+        for key in keys.split(' ') {
+            let found = found(document(at, key));
+            assert_eq!(found.len(), 1, "{key}: {found:?}");
+            assert!(
+                found[0].ends_with(&format!("`{key}` is not supported by this version yet")),
+                "{found:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_two_files_say_together_is_checked_like_one() {
+    let files = |texts: &[&str]| {
+        let sources: Vec<Source> = texts.iter().map(source).collect();
+        let problems = read(&sources).unwrap_err();
+        problems
+            .iter()
+            .map(|problem| {
+                let related: Vec<String> = problem
+                    .related
+                    .iter()
+                    .map(|other| {
+                        format!("{}@{}:{}", other.place.source, other.place.line, other.place.column)
+                    })
+                    .collect();
+                format!("{} {} {}", problem.place.source, problem.message, related.join(" "))
+                    .trim_end()
+                    .to_owned()
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        files(&[
+            "stack: s\ninstances: { a: { id: i-a, status: any } }",
+            "stack: s\ninstances: { a: { id: i-b, status: any } }"
+        ]),
+        ["1 `stack` is given in two files 0@1:1", "1 the entry \"a\" is in two files 0@2:14"]
+    );
+    assert_eq!(
+        files(&[
+            "stack: s\ninstances: { a: { id: i-a, status: any } }",
+            "instances: { b: { id: i-a, status: any } }"
+        ]),
+        ["1 instance \"i-a\" is in two entries, \"a\" and \"b\" 0@2:23"]
+    );
+    assert_eq!(
+        files(&[
+            "stack: s\nprovider: {}\nbackend: { local: {} }\ndefaults: {}",
+            "instances: {}\nprovider: {}\nbackend: { local: {} }\ndefaults: {}"
+        ]),
+        [
+            "1 `provider` is given in two files 0@2:1",
+            "1 `backend` is given in two files 0@3:1",
+            "1 `defaults` is given in two files 0@4:1",
+        ]
+    );
+    // What the broken file would have said is not guessed at.
+    assert_eq!(
+        files(&["instances: { a: { id: i-a, status: any, depends_on: [db] } }", "stack: [s"]),
+        ["1 this is not valid YAML: unclosed bracket '['"]
+    );
+    assert_eq!(files(&[]), ["0 `instances` is missing", "0 `stack` is missing"]);
+}
+
+#[test]
+fn every_circle_is_told_once_and_its_entries_are_named() {
+    let entry = |name: &str, needs: &str| {
+        format!("  {name}: {{ id: i-{name}, status: any, depends_on: [{needs}] }}\n")
+    };
+    let text = [
+        "stack: s\ninstances:\n".to_owned(),
+        entry("a", "b"),
+        entry("b", "c, e"),
+        entry("c", "a"),
+        entry("d", "e"),
+        entry("e", "d"),
+        entry("f", "a"),
+    ]
+    .concat();
+    assert_eq!(
+        found(text),
+        [
+            "3:43 these entries depend on each other in a circle: a -> b -> c -> a",
+            "6:43 these entries depend on each other in a circle: d -> e -> d",
+        ]
+    );
+}

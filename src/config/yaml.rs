@@ -1,0 +1,208 @@
+//! From text to nodes that know their place. The only module that knows the YAML library.
+//!
+//! Nothing is refused here but what is not YAML or is too much of it: duplicate keys are passed on as written, so that
+//! one of them does not hide the problems after it.
+
+mod explain;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
+use serde_saphyr::{Location, Options, Spanned};
+
+use super::lines::Lines;
+use super::problem::{At, Findings, Span};
+use super::source::Text;
+
+/// How deep a file may be nested. The language needs seven levels; the reader recurses once or more for each.
+const DEEPEST: usize = 32;
+
+/// One value and where it stands. Spans count from the beginning of the text, after a byte order mark.
+#[derive(Debug)]
+pub(super) struct Node<'s> {
+    pub(super) value: Value<'s>,
+    /// Where it is used: the alias or merge key, if it came through one.
+    pub(super) used: Span,
+    /// Where it is written.
+    pub(super) written: Span,
+}
+
+/// What YAML sees in a value.
+#[derive(Debug)]
+pub(super) enum Value<'s> {
+    /// Nothing, `~` or `null`.
+    Nothing,
+    /// Text, with quotes and escapes undone.
+    Text(Cow<'s, str>),
+    /// `true` or `false`, unquoted.
+    Truth(bool),
+    /// Anything that looks like a number, unquoted. Its digits are in the text at [`Node::written`]: `1.10` is not
+    /// `1.1` where a name is wanted.
+    Number,
+    /// A list.
+    List(Vec<Node<'s>>),
+    /// A mapping in the order it is written, duplicates included; what merge keys bring in comes last, unless the
+    /// mapping itself has the key.
+    Map(Vec<Pair<'s>>),
+}
+
+/// A key and its value.
+#[derive(Debug)]
+pub(super) struct Pair<'s> {
+    pub(super) key: Node<'s>,
+    pub(super) value: Node<'s>,
+}
+
+impl Node<'_> {
+    /// What it is, with an article.
+    pub(super) fn kind(&self) -> &'static str {
+        match &self.value {
+            Value::Nothing => "nothing",
+            Value::Text(_) => "text",
+            Value::Truth(_) => "true or false",
+            Value::Number => "a number",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a mapping",
+        }
+    }
+}
+
+/// Reads the one document of a text, or says why that is not possible.
+pub(super) fn read<'s>(source: usize, text: Text<'s>, findings: &mut Findings) -> Option<Node<'s>> {
+    match serde_saphyr::from_str_with_options(text.text, options(text.text.len())) {
+        Ok(node) => Some(node),
+        Err(error) => {
+            let at = error.location().map_or(Span::new(0, 0), |location| place_of_error(text.text, location));
+            findings.add(explain::explain(&error, At::here(source, at.moved(text.offset))));
+            None
+        }
+    }
+}
+
+/// Strict YAML 1.2, with limits that follow the size of the file: an honest file meets none of them, and what a bomb
+/// unfolds to stays in proportion to what was sent.
+fn options(bytes: usize) -> Options {
+    let mut options = serde_saphyr::options! {
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        reject_unsupported_tags: true,
+        with_snippet: false,
+        budget: serde_saphyr::budget! {
+            max_depth: DEEPEST,
+            flow_nesting_limit: DEEPEST,
+            max_events: 1_000_000 + bytes,
+            // A node of an honest file takes six bytes or more: in long lists of short names.
+            max_nodes: 250_000 + bytes / 6,
+            max_aliases: 50_000 + bytes / 8,
+            max_anchors: 50_000 + bytes / 8,
+            max_merge_keys: 10_000 + bytes / 8,
+            // One anchor that thousands of entries share is what anchors are for.
+            enforce_alias_anchor_ratio: false,
+        },
+    };
+    options.alias_limits.max_total_replayed_events = 1_000_000 + bytes / 6;
+    options
+}
+
+impl<'de> Deserialize<'de> for Node<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<Value<'de>>::deserialize(deserializer)?;
+        Ok(Self { value: spanned.value, used: span(spanned.referenced), written: span(spanned.defined) })
+    }
+}
+
+fn span(location: Location) -> Span {
+    let span = location.span();
+    let start = usize::try_from(span.byte_offset().unwrap_or_default()).unwrap_or(usize::MAX);
+    let length = usize::try_from(span.byte_len().unwrap_or_default()).unwrap_or_default();
+    Span::new(start, start.saturating_add(length))
+}
+
+/// Where an error is. The parser's own errors have a line and a column only.
+fn place_of_error(text: &str, location: Location) -> Span {
+    if location.span().byte_offset().is_some() {
+        return span(location);
+    }
+    let number = |number| usize::try_from(number).unwrap_or(usize::MAX);
+    let start = Lines::new(text.as_bytes()).byte(number(location.line()), number(location.column()));
+    Span::new(start, start + 1)
+}
+
+impl<'de> Deserialize<'de> for Value<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyValue)
+    }
+}
+
+struct AnyValue;
+
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = Value<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Value::Nothing)
+    }
+
+    fn visit_bool<E>(self, truth: bool) -> Result<Self::Value, E> {
+        Ok(Value::Truth(truth))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(Value::Number)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(Value::Number)
+    }
+
+    fn visit_i128<E>(self, _: i128) -> Result<Self::Value, E> {
+        Ok(Value::Number)
+    }
+
+    fn visit_u128<E>(self, _: u128) -> Result<Self::Value, E> {
+        Ok(Value::Number)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Value::Number)
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Value::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Value::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+        Ok(Value::Text(Cow::Owned(text)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        list.shrink_to_fit();
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut map = Vec::new();
+        while let Some((key, value)) = entries.next_entry()? {
+            map.push(Pair { key, value });
+        }
+        map.shrink_to_fit();
+        Ok(Value::Map(map))
+    }
+}
