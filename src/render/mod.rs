@@ -2,4 +2,5 @@
 //!
 //! Returns text and never writes it; knows nothing of terminals beyond "with colour or without" and a width.
 
+pub mod problems;
 pub mod visible;
