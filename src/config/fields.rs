@@ -123,6 +123,13 @@ impl<'s> Reader<'s, '_> {
 
     /// The text of a key.
     pub(super) fn key<'n>(&mut self, key: &'n Node<'s>) -> Option<Cow<'n, str>> {
+        if key.is_merge_key() {
+            let finding = self
+                .error(key, "a merge key `<<` takes a mapping or a list of mappings")
+                .help("write `<<: *name` for a mapping that begins with `&name`");
+            self.add(finding);
+            return None;
+        }
         match &key.value {
             Value::Nothing | Value::List(_) | Value::Map(_) => {
                 let finding = self.error(key, format!("a key must be text, and this is {}", key.kind()));

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 /// How many exact comparisons one configuration is worth. One takes about a microsecond, so thousands of misspelt
 /// names in a fleet of a hundred thousand cost a fraction of a second, and the last of them get no suggestion.
-const MOST_COMPARISONS: usize = 300_000;
+const MOST_COMPARISONS: usize = 200_000;
 
 /// The candidate that was most probably meant, if one is near: at most two slips (Damerau-Levenshtein), or one for
 /// every three letters. Among equals the one that begins alike (Jaro-Winkler), then the first.

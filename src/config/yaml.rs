@@ -6,10 +6,11 @@
 mod explain;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
+use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Location, Options, Spanned};
 
 use super::lines::Lines;
@@ -44,7 +45,7 @@ pub(super) enum Value<'s> {
     /// A list.
     List(Vec<Node<'s>>),
     /// A mapping in the order it is written, duplicates included; what merge keys bring in comes last, unless the
-    /// mapping itself has the key.
+    /// mapping itself has the key. A merge key that brings in no mapping stays a key.
     Map(Vec<Pair<'s>>),
 }
 
@@ -55,7 +56,7 @@ pub(super) struct Pair<'s> {
     pub(super) value: Node<'s>,
 }
 
-impl Node<'_> {
+impl<'s> Node<'s> {
     /// What it is, with an article.
     pub(super) fn kind(&self) -> &'static str {
         match &self.value {
@@ -67,6 +68,32 @@ impl Node<'_> {
             Value::Map(_) => "a mapping",
         }
     }
+
+    /// Whether it is the key `<<`.
+    pub(super) fn is_merge_key(&self) -> bool {
+        matches!(&self.value, Value::Text(text) if text == "<<")
+    }
+
+    fn is_map(&self) -> bool {
+        matches!(self.value, Value::Map(_))
+    }
+
+    fn into_pairs(self) -> Vec<Pair<'s>> {
+        match self.value {
+            Value::Map(pairs) => pairs,
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Adds what merge keys brought in, as far as a mapping does not have it: the first of several wins.
+fn merge<'s>(map: &mut Vec<Pair<'s>>, merged: Vec<Pair<'s>>) {
+    let text = |pair: &Pair<'s>| match &pair.key.value {
+        Value::Text(text) => Some(text.clone()),
+        _ => None,
+    };
+    let mut known: HashSet<Cow<'s, str>> = map.iter().filter_map(text).collect();
+    map.extend(merged.into_iter().filter(|pair| text(pair).is_none_or(|text| known.insert(text))));
 }
 
 /// Reads the one document of a text, or says why that is not possible.
@@ -86,6 +113,8 @@ pub(super) fn read<'s>(source: usize, text: Text<'s>, findings: &mut Findings) -
 fn options(bytes: usize) -> Options {
     let mut options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        // Merged here: so the library need not remember every key of a large file.
+        merge_keys: MergeKeyPolicy::AsOrdinary,
         non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
         strict_booleans: true,
         leading_zero_numbers_as_strings: true,
@@ -96,16 +125,15 @@ fn options(bytes: usize) -> Options {
             max_depth: DEEPEST,
             flow_nesting_limit: DEEPEST,
             max_events: 1_000_000 + bytes,
-            // A node of an honest file takes six bytes or more: in long lists of short names.
-            max_nodes: 250_000 + bytes / 6,
+            // A node of an honest file takes five bytes or more: in long lists of short names.
+            max_nodes: 250_000 + bytes / 5,
             max_aliases: 50_000 + bytes / 8,
             max_anchors: 50_000 + bytes / 8,
-            max_merge_keys: 10_000 + bytes / 8,
             // One anchor that thousands of entries share is what anchors are for.
             enforce_alias_anchor_ratio: false,
         },
     };
-    options.alias_limits.max_total_replayed_events = 1_000_000 + bytes / 6;
+    options.alias_limits.max_total_replayed_events = 1_000_000 + bytes / 5;
     options
 }
 
@@ -199,8 +227,19 @@ impl<'de> Visitor<'de> for AnyValue {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
         let mut map = Vec::new();
-        while let Some((key, value)) = entries.next_entry()? {
-            map.push(Pair { key, value });
+        let mut merged = Vec::new();
+        while let Some((key, value)) = entries.next_entry::<Node<'de>, Node<'de>>()? {
+            let Node { value, used, written } = value;
+            match value {
+                Value::Map(pairs) if key.is_merge_key() => merged.extend(pairs),
+                Value::List(items) if key.is_merge_key() && items.iter().all(Node::is_map) => {
+                    merged.extend(items.into_iter().flat_map(Node::into_pairs));
+                }
+                value => map.push(Pair { key, value: Node { value, used, written } }),
+            }
+        }
+        if !merged.is_empty() {
+            merge(&mut map, merged);
         }
         map.shrink_to_fit();
         Ok(Value::Map(map))

@@ -190,6 +190,17 @@ fn anchors_aliases_and_merge_keys_work() {
     let b = &configuration.desired.entries[1];
     assert_eq!((b.goal, b.timeouts.start), (Goal::Stopped, Duration::from_secs(180)));
     assert_eq!(b.ids(), [id("i-b")]);
+    let configuration = accepted(
+        "stack: s\n\
+         instances:\n\
+         \x20 a: { id: i-a, status: Any, timeouts: &one { start: 1m }, stop: &cheap { mode: StopCharging } }\n\
+         \x20 b: { id: i-b, status: Any, timeouts: { <<: [*one, { start: 9m, stop: 2m }], ready: 3m } }\n\
+         \x20 c: { id: i-c, <<: { status: Stopped }, <<: { status: Any, stop: *cheap } }\n",
+    );
+    let [_, b, c] = configuration.desired.entries.as_slice() else { panic!("three entries") };
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    assert_eq!(b.timeouts, Timeouts { start: minutes(1), stop: minutes(2), ready: minutes(3) });
+    assert_eq!((c.goal, c.stop.mode), (Goal::Stopped, StopMode::StopCharging), "the first of several wins");
 }
 
 #[test]

@@ -165,7 +165,7 @@ const DOCUMENTS: &[(&str, &[&str])] = &[
     ("stack: s\ninstances: {}\nprovider:", &["3:1 `provider` has no value"]),
     ("stack: &a s\ninstances: *b", &["2:12 this alias has no anchor"]),
     ("stack: !x s", &["1:11 YAML tags are not supported"]),
-    ("stack: s\ninstances: { <<: 5 }", &["2:18 a merge key `<<` takes a mapping or a list of mappings"]),
+    ("stack: s\ninstances: { <<: 5 }", &["2:14 a merge key `<<` takes a mapping or a list of mappings"]),
 ];
 
 #[test]

@@ -46,10 +46,6 @@ pub(super) fn explain(error: &Error, at: At) -> Finding {
         Error::RecursiveReferencesRequireWeakTypes { .. } => {
             Finding::error(at, "this alias stands inside of its own anchor")
         }
-        Error::MergeValueNotMapOrSeqOfMaps { .. } => {
-            Finding::error(at, "a merge key `<<` takes a mapping or a list of mappings")
-                .help("write `<<: *name`")
-        }
         Error::UnsupportedTag { .. } => {
             Finding::error(at, "YAML tags are not supported").help("remove the word that begins with `!`")
         }
