@@ -1,5 +1,8 @@
 //! Who may come in: the public parameters, the signature, the time, the nonce. Pure; it knows nothing of instances.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, VecDeque};
 
 use jiff::civil::DateTime;
