@@ -140,7 +140,7 @@ fn a_large_log_is_begun_anew_with_a_snapshot_and_others_notice() {
     for memory in [&mut one, &mut other] {
         let news = news(memory);
         assert_eq!(news.begun, Some(time(0)), "it began when it began");
-        assert_eq!(news.lines, [expected.clone()]);
+        assert_eq!(news.lines, std::slice::from_ref(&expected));
     }
     write(&mut other, &[line(51)]);
     assert_eq!(news(&mut one).lines, [line(51)]);
