@@ -1,5 +1,8 @@
 //! Who may come in: the public parameters, the signature, the time, the nonce. Pure; it knows nothing of instances.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, VecDeque};
 
 use jiff::civil::DateTime;
@@ -146,11 +149,18 @@ impl Nonce {
 }
 
 /// The nonces that were used while their timestamps are still acceptable.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Nonces {
+    most: usize,
     until: HashMap<Nonce, Timestamp>,
     /// In the order in which they were used.
     order: VecDeque<Nonce>,
+}
+
+impl Default for Nonces {
+    fn default() -> Self {
+        Self { most: MOST_NONCES, until: HashMap::new(), order: VecDeque::new() }
+    }
 }
 
 impl Nonces {
@@ -170,7 +180,7 @@ impl Nonces {
         if self.until.contains_key(&nonce) {
             return Err(Refusal::of("SignatureNonceUsed"));
         }
-        if self.until.len() >= MOST_NONCES {
+        if self.until.len() >= self.most {
             return Err(Refusal::of("ServiceUnavailable"));
         }
         // A request may be sent again for as long as its own time is acceptable. That is at most twice the skew from

@@ -1,9 +1,6 @@
 //! One request after the other: guard, memory, limits, faults, operation, log. What it gives back is what to send,
 //! and what to do to it on its way; the sending is `http`'s.
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

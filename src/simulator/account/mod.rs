@@ -5,6 +5,8 @@
 
 mod check;
 mod document;
+#[cfg(test)]
+mod examples;
 mod notation;
 #[cfg(test)]
 mod tests;

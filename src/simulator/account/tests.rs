@@ -176,11 +176,11 @@ fn many_instances_may_share_one_anchor() {
 }
 
 #[test]
-fn an_account_of_a_hundred_thousand_instances_is_read() {
+fn a_large_honest_account_is_within_the_limits_of_the_reader() {
     let mut text = with("instances:\n");
-    for number in 0..100_000 {
+    for number in 0..30_000 {
         text.push_str(&format!("  - {{ id: i-{number}, name: web-{number}, tags: {{ role: web }} }}\n"));
     }
     let account = read(&text);
-    assert_eq!(account.position("i-99999"), Some(99_999));
+    assert_eq!(account.position("i-29999"), Some(29_999));
 }

@@ -1,1 +1,233 @@
+use std::path::Path;
+use std::sync::Arc;
 
+use proptest::prelude::*;
+
+use super::*;
+use crate::simulator::account::Account;
+
+fn now() -> Timestamp {
+    "2026-11-22T10:00:00Z".parse().unwrap()
+}
+
+fn world(instances: &str) -> World {
+    let text =
+        format!("account: '1'\nkeys: [{{ id: k, secret: s }}]\nregion: cn-hangzhou\ninstances:\n{instances}");
+    World::new(Arc::new(Account::parse(text.as_bytes(), Path::new("a.yaml")).unwrap()), now())
+}
+
+fn call(world: &World, action: &str, query: &str) -> Result<serde_json::Value, Refusal> {
+    let parameters = Parameters::read(query, "").unwrap();
+    let call = Call { world, parameters: &parameters, twist: None, draw: 0.5, now: now() };
+    let done = (operation(action)?.perform)(&call)?;
+    Ok(serde_json::to_value(Value::Fields(done.fields)).unwrap())
+}
+
+fn code(world: &World, action: &str, query: &str) -> String {
+    call(world, action, query).map_or_else(|refusal| refusal.code, |_| "ok".to_owned())
+}
+
+/// The ids that DescribeInstances shows in cn-hangzhou.
+fn ids(world: &World, query: &str) -> Vec<String> {
+    let answer = call(world, "DescribeInstances", &format!("RegionId=cn-hangzhou&{query}")).unwrap();
+    let instances = answer["Instances"]["Instance"].as_array().unwrap().clone();
+    instances.iter().map(|instance| instance["InstanceId"].as_str().unwrap().to_owned()).collect()
+}
+
+fn park() -> World {
+    world(
+        "  - { id: i-a, name: web-1, status: Running, tags: { role: web, env: dev }, zone: cn-hangzhou-i }
+  - { id: i-b, name: web-2, tags: { role: web, env: prod } }
+  - { id: i-c, name: db, charge: PrePaid, expires: 2026-01-01T00:00:30Z, locks: [financial], type: ecs.r7.xlarge }
+  - { id: i-d, name: far, region: cn-hongkong }
+  - { id: i-e, name: gone, status: Released }
+",
+    )
+}
+
+#[test]
+fn every_filter_narrows_the_list() {
+    let world = park();
+    for (query, expected) in [
+        ("", ["i-a", "i-b", "i-c"].as_slice()),
+        ("InstanceIds=[\"i-b\",\"i-a\",\"i-b\",\"i-zzz\",\"i-d\",\"i-e\"]", &["i-b", "i-a"]),
+        ("InstanceIds=[]", &[]),
+        ("Status=Running", &["i-a"]),
+        ("InstanceName=web-1", &["i-a"]),
+        ("InstanceName=web*", &["i-a", "i-b"]),
+        ("InstanceName=*b*2", &["i-b"]),
+        ("Tag.1.Key=role", &["i-a", "i-b"]),
+        ("Tag.1.Key=role&Tag.1.Value=web&Tag.2.Key=env&Tag.2.Value=prod", &["i-b"]),
+        ("Tag.1.key=env&Tag.1.value=dev", &["i-a"]),
+        ("Tag.20.Key=env&Tag.20.Value=dev", &["i-a"]),
+        ("ZoneId=cn-hangzhou-i", &["i-a"]),
+        ("InstanceChargeType=PrePaid", &["i-c"]),
+        ("InstanceType=ecs.r7.xlarge", &["i-c"]),
+        ("LockReason=Financial", &["i-c"]),
+        ("Status=Running&InstanceName=web-2", &[]),
+        ("PageSize=2", &["i-a", "i-b"]),
+        ("PageSize=2&PageNumber=2", &["i-c"]),
+        ("PageSize=2&PageNumber=3", &[]),
+    ] {
+        assert_eq!(ids(&world, query), expected, "{query}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_read_has_its_code() {
+    let world = park();
+    let many = |count: usize| {
+        let ids: Vec<String> = (0..count).map(|number| format!("\"i-{number}\"")).collect();
+        format!("RegionId=cn-hangzhou&InstanceIds=[{}]", ids.join(","))
+    };
+    for (query, expected) in [
+        ("".to_owned(), "MissingParameter.RegionId"),
+        ("RegionId=cn-atlantis".to_owned(), "InvalidRegionId.NotFound"),
+        ("RegionId=us-west-1".to_owned(), "ok"),
+        (many(100), "ok"),
+        (many(101), "InvalidParameter"),
+        ("RegionId=cn-hangzhou&InstanceIds=i-a".to_owned(), "InvalidParameter"),
+        ("RegionId=cn-hangzhou&InstanceIds={}".to_owned(), "InvalidParameter"),
+        ("RegionId=cn-hangzhou&InstanceIds=[1]".to_owned(), "InvalidParameter"),
+        ("RegionId=cn-hangzhou&PageSize=101".to_owned(), "InvalidParameter"),
+        ("RegionId=cn-hangzhou&PageNumber=0".to_owned(), "InvalidParameter"),
+        ("RegionId=cn-hangzhou&Status=Expired".to_owned(), "InvalidStatus.NotFound"),
+        ("RegionId=cn-hangzhou&InstanceChargeType=Free".to_owned(), "InvalidInstanceChargeType.NotFound"),
+        ("RegionId=cn-hangzhou&Tag.1.Value=x".to_owned(), "InvalidTag.Mismatch"),
+        ("RegionId=cn-hangzhou&Tag.21.Key=x".to_owned(), "InvalidTagCount"),
+        ("RegionId=cn-hangzhou&VpcId=vpc-1".to_owned(), "UnsupportedParameter"),
+        ("RegionId=cn-hangzhou&DryRun=true".to_owned(), "DryRunOperation"),
+        ("RegionId=cn-hangzhou&OwnerAccount=a@b&ResourceOwnerId=".to_owned(), "ok"),
+    ] {
+        assert_eq!(code(&world, "DescribeInstances", &query), expected, "{query}");
+    }
+}
+
+#[test]
+fn an_instance_is_shown_with_the_fields_that_power_control_needs() {
+    let world = world(
+        "  - { id: i-a, name: a, description: the first, status: Stopped, stopped_mode: StopCharging, spot: true,
+        local_disks: 2, public_ip: 1.2.3.4, private_ip: 10.0.0.1, locks: [Recycling], tags: { k: v } }
+  - { id: i-b, status: Running, charge: PrePaid, expires: 2027-01-01T00:00:30Z, public_ip: 1.2.3.5 }
+",
+    );
+    let answer = call(&world, "DescribeInstances", "RegionId=cn-hangzhou").unwrap();
+    let expected = serde_json::json!({
+        "InstanceId": "i-a", "InstanceName": "a", "Description": "the first", "Status": "Stopped",
+        "StoppedMode": "StopCharging", "InstanceChargeType": "PostPaid", "SpotStrategy": "SpotAsPriceGo",
+        "LocalStorageAmount": 2, "ExpiredTime": "2099-12-31T15:59Z", "StartTime": "", "IoOptimized": true,
+        "RegionId": "cn-hangzhou", "ZoneId": "cn-hangzhou-a",
+        "OperationLocks": {"LockReason": [{"LockReason": "Recycling", "LockMsg": ""}]},
+        "Tags": {"Tag": [{"TagKey": "k", "TagValue": "v"}]},
+        "PublicIpAddress": {"IpAddress": []},
+    });
+    let shown = &answer["Instances"]["Instance"][0];
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(&shown[name], value, "{name}");
+    }
+    assert_eq!(shown["VpcAttributes"]["PrivateIpAddress"]["IpAddress"][0], "10.0.0.1");
+    let other = &answer["Instances"]["Instance"][1];
+    let expected = [
+        ("StoppedMode", "Not-applicable"),
+        ("ExpiredTime", "2027-01-01T00:00Z"),
+        ("StartTime", "2026-11-22T10:00Z"),
+        ("SpotStrategy", "NoSpot"),
+    ];
+    for (name, value) in expected {
+        assert_eq!(other[name], value, "{name}");
+    }
+    assert_eq!(other["PublicIpAddress"]["IpAddress"][0], "1.2.3.5");
+    assert_eq!(other.get("LocalStorageAmount"), None);
+    let page = [&answer["TotalCount"], &answer["PageNumber"], &answer["PageSize"], &answer["NextToken"]];
+    assert_eq!(
+        page,
+        [&serde_json::json!(2), &serde_json::json!(1), &serde_json::json!(10), &serde_json::json!("")]
+    );
+}
+
+#[test]
+fn statuses_come_in_pages_of_fifty_at_most() {
+    let world = park();
+    let numbered = |count: usize| {
+        let ids: String = (1..=count).map(|number| format!("&InstanceId.{number}=i-{number}")).collect();
+        format!("RegionId=cn-hangzhou{ids}")
+    };
+    for (query, expected) in [
+        (numbered(100), "ok"),
+        (numbered(101), "InvalidParameter.TooManyInstanceIds"),
+        ("RegionId=cn-hangzhou&InstanceId.1=db".to_owned(), "Abs.InvalidInstanceIds.MalFormed"),
+        ("RegionId=cn-hangzhou&PageSize=51".to_owned(), "InvalidParameter"),
+        ("RegionId=cn-hangzhou&PageSize=50".to_owned(), "ok"),
+        (String::new(), "MissingParameter.RegionId"),
+    ] {
+        assert_eq!(code(&world, "DescribeInstanceStatus", &query), expected, "{query}");
+    }
+    let answer = call(
+        &world,
+        "DescribeInstanceStatus",
+        "RegionId=cn-hangzhou&InstanceId.1=i-a&InstanceId.2=i-c&InstanceId.3=i-d",
+    );
+    assert_eq!(
+        answer.unwrap()["InstanceStatuses"],
+        serde_json::json!({"InstanceStatus": [
+            {"InstanceId": "i-a", "Status": "Running"}, {"InstanceId": "i-c", "Status": "Stopped"},
+        ]})
+    );
+}
+
+#[test]
+fn power_calls_check_their_parameters_before_the_instance() {
+    let world = park();
+    for (action, query, expected) in [
+        ("StartInstance", "", "MissingParameter"),
+        ("StartInstance", "InstanceId=", "MissingParameter"),
+        ("StartInstance", "InstanceId=i-zzz", "InvalidInstanceId.NotFound"),
+        ("StartInstance", "InstanceId=i-b&InitLocalDisk=maybe", "InvalidParameter"),
+        ("StartInstance", "InstanceId=i-b&InitLocalDisk=True&RegionId=cn-hangzhou&OwnerAccount=a@b", "ok"),
+        ("StartInstance", "InstanceId=i-b&DryRun=True", "DryRunOperation"),
+        ("StartInstance", "InstanceId=i-a&DryRun=true", "IncorrectInstanceStatus"),
+        ("StopInstance", "InstanceId=i-a&StoppedMode=Sometimes", "InvalidParameter"),
+        ("StopInstance", "InstanceId=i-a&ForceStop=1", "InvalidParameter"),
+        ("StopInstance", "InstanceId=i-a&ForceStop=true&StoppedMode=StopCharging", "ok"),
+        ("StopInstance", "InstanceId=i-a", "ok"),
+        ("StopInstance", "InstanceId=i-b", "IncorrectInstanceStatus"),
+        ("StopInstances", "InstanceId.1=i-b", "InvalidAction.NotFound"),
+    ] {
+        assert_eq!(code(&world, action, query), expected, "{action} {query}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Nothing that a client sends ends in anything but an answer.
+    #[test]
+    fn any_request_gets_an_answer(query in "(RegionId=cn-hangzhou&)?((InstanceIds|InstanceId|InstanceId\\.1|Tag\\.1\\.Key|InstanceName|PageNumber|PageSize|Status)=\\PC{0,20}&?){0,4}") {
+        let world = park();
+        let Ok(parameters) = Parameters::read(&query, &query[..0]) else { return Ok(()) };
+        for action in actions() {
+            let call = Call { world: &world, parameters: &parameters, twist: None, draw: 0.5, now: now() };
+            let operation = operation(action).unwrap();
+            let _ = (operation.subject)(&parameters).ids().len();
+            match (operation.perform)(&call) {
+                Ok(done) => prop_assert!(done.fields.len() <= 5),
+                Err(refusal) => prop_assert!((400..=503).contains(&refusal.status)),
+            }
+        }
+    }
+
+    /// Pages put together are the whole list, each instance once.
+    #[test]
+    fn pages_put_together_are_the_whole_list(count in 0..60_usize, size in 1..30_usize) {
+        let instances: String = (0..count).map(|number| format!("  - {{ id: i-{number} }}\n")).collect();
+        let world = world(if instances.is_empty() { "  []" } else { &instances });
+        let mut seen = Vec::new();
+        for page in 1.. {
+            let ids = ids(&world, &format!("PageSize={size}&PageNumber={page}"));
+            if ids.is_empty() { break }
+            seen.extend(ids);
+        }
+        let all: Vec<String> = (0..count).map(|number| format!("i-{number}")).collect();
+        prop_assert_eq!(seen, all);
+    }
+}
