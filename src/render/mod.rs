@@ -2,6 +2,13 @@
 //!
 //! Returns text and never writes it; knows nothing of terminals beyond "with colour or without" and a width.
 
+mod ending;
+#[cfg(test)]
+pub(crate) mod fixtures;
+pub mod human;
+pub mod json;
 pub mod problems;
+pub mod style;
+mod text_diff;
 pub mod visible;
 pub mod words;
