@@ -96,6 +96,8 @@ fn what_is_wrong_with_a_read_has_its_code() {
         ("RegionId=cn-hangzhou&Tag.1.Value=x".to_owned(), "InvalidTag.Mismatch"),
         ("RegionId=cn-hangzhou&Tag.21.Key=x".to_owned(), "InvalidTagCount"),
         ("RegionId=cn-hangzhou&VpcId=vpc-1".to_owned(), "UnsupportedParameter"),
+        (format!("RegionId=cn-hangzhou&InstanceName={}", "*a".repeat(512)), "ok"),
+        (format!("RegionId=cn-hangzhou&InstanceName={}", "*a".repeat(513)), "InvalidParameter"),
         ("RegionId=cn-hangzhou&DryRun=true".to_owned(), "DryRunOperation"),
         ("RegionId=cn-hangzhou&OwnerAccount=a@b&ResourceOwnerId=".to_owned(), "ok"),
     ] {

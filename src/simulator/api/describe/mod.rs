@@ -17,6 +17,9 @@ const MOST_IDS: usize = 100;
 /// How many tags a request may filter by.
 const MOST_TAGS: usize = 20;
 
+/// The longest pattern for names, in bytes: names have at most 128 characters, and each is held against the pattern.
+const LONGEST_NAME: usize = 1024;
+
 /// How many entries a page holds where the request does not say.
 const USUAL_PAGE: usize = 10;
 
@@ -214,6 +217,10 @@ impl<'p> Filter<'p> {
         if status.is_some_and(|word| Status::DOCUMENTED.iter().all(|status| status.as_str() != word)) {
             return Err(Refusal::of("InvalidStatus.NotFound"));
         }
+        let name = parameters.value("InstanceName");
+        if name.is_some_and(|pattern| pattern.len() > LONGEST_NAME) {
+            return Err(Refusal::invalid("InstanceName", "no name is that long"));
+        }
         let charge = parameters.value("InstanceChargeType");
         if charge.is_some_and(|word| !matches!(word, "PrePaid" | "PostPaid")) {
             return Err(Refusal::of("InvalidInstanceChargeType.NotFound"));
@@ -222,7 +229,7 @@ impl<'p> Filter<'p> {
             region,
             zone: parameters.value("ZoneId"),
             status,
-            name: parameters.value("InstanceName"),
+            name,
             charge,
             instance_type: parameters.value("InstanceType"),
             lock: parameters.value("LockReason"),
