@@ -111,14 +111,15 @@ impl Run<'_> {
         let pause = WAIT_FOR_LOOKS[(failures as usize).min(WAIT_FOR_LOOKS.len()) - 1];
         self.providers[look.provider].look_refusal = Some(refusal.clone());
         for &change in &look.changes {
-            match self.step_of[change] {
-                Some(step) if self.steps[step].phase == Phase::Ended => {}
-                Some(step) if hopeless || self.is_past_its_deadline(now, step) => {
-                    self.take_turn(now, step, Turn::Fail(Failure::CannotLook(refusal.clone())));
-                }
-                Some(step) if self.steps[step].is_watched() => self.want(change, now + pause),
-                // Whoever is parked for it asks again.
-                Some(_) | None => {}
+            // Only those that wait for looks: a step that was taken along may stand in the queue still, or be under
+            // way to ECS, and whoever is parked for it asks again.
+            let Some(step) = self.step_of[change].filter(|step| self.steps[*step].is_watched()) else {
+                continue;
+            };
+            if hopeless || self.is_past_its_deadline(now, step) {
+                self.take_turn(now, step, Turn::Fail(Failure::CannotLook(refusal.clone())));
+            } else {
+                self.want(change, now + pause);
             }
         }
         if hopeless {
@@ -141,10 +142,10 @@ impl Run<'_> {
     fn is_past_its_deadline(&self, now: Moment, step: StepIndex) -> bool {
         match &self.steps[step].phase {
             Phase::Settling(watch) | Phase::Awaiting(watch) => now > watch.deadline + super::GRACE,
-            Phase::InDoubt(_) | Phase::Due => {
+            Phase::InDoubt(_) => {
                 self.steps[step].call_deadline().is_some_and(|deadline| now > deadline + super::GRACE)
             }
-            Phase::Queued | Phase::Calling | Phase::Ended => false,
+            Phase::Queued | Phase::Due | Phase::Calling | Phase::Ended => false,
         }
     }
 }

@@ -438,10 +438,13 @@ impl<'p> Run<'p> {
         self.fail_followers(now, step);
     }
 
-    /// Skips all that must come after a step that failed or was skipped.
+    /// Skips all that must come after a step that failed or was skipped. A call that was under way when the run was
+    /// interrupted can still fail; those that come after it have been left by then.
     fn fail_followers(&mut self, now: Moment, step: StepIndex) {
         for skip in self.ready.fail(step) {
-            self.skip(now, skip.step, skip.because);
+            if self.steps[skip.step].phase != Phase::Ended {
+                self.skip(now, skip.step, skip.because);
+            }
         }
     }
 

@@ -14,11 +14,30 @@ use crate::plan::{Plan, Then, Verdict};
 
 /// A fleet as a seed of numbers, so that a failing case shrinks to something small.
 #[derive(Debug, Clone)]
-struct Case {
+pub(super) struct Case {
     entries: Vec<EntryCase>,
     parallelism: Option<u8>,
     lag: u8,
     clicks: Vec<(u16, u8, u8)>,
+}
+
+impl Case {
+    /// The clicks of someone else on the instances of the fleet.
+    pub(super) fn clicks(&self, desired: &Desired) -> Vec<(Duration, InstanceId, Option<Power>)> {
+        let all = ids(desired);
+        let click = |(at, which, power): &(u16, u8, u8)| {
+            let power = match power {
+                0 => None,
+                1 => Some(Power::Running),
+                2 => Some(Power::Starting),
+                3 => Some(Power::Stopping),
+                _ => Some(Power::Stopped),
+            };
+            let id = all[usize::from(*which) % all.len()].clone();
+            (Duration::from_millis(u64::from(*at) * 100), id, power)
+        };
+        self.clicks.iter().map(click).collect()
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -54,7 +73,7 @@ fn entry_case() -> impl Strategy<Value = EntryCase> {
         })
 }
 
-fn case(faults: bool) -> impl Strategy<Value = Case> {
+pub(super) fn case(faults: bool) -> impl Strategy<Value = Case> {
     let clicks = if faults { 0..6usize } else { 0..1 };
     (
         prop::collection::vec(entry_case(), 1..12),
@@ -91,7 +110,7 @@ fn fate(seed: u8) -> Vec<Fate> {
 }
 
 /// A random fleet: what is wanted of it, and what it is.
-fn build(case: &Case) -> (Desired, Twin) {
+pub(super) fn build(case: &Case) -> (Desired, Twin) {
     let mut sketch = Sketch::new();
     let names: Vec<String> = (0..case.entries.len()).map(|at| format!("e{at:02}")).collect();
     let goals: Vec<Goal> = case
@@ -150,7 +169,7 @@ fn ids(desired: &Desired) -> Vec<InstanceId> {
     desired.entries.iter().flat_map(|entry| entry.ids().to_vec()).collect()
 }
 
-fn may_be_called(plan: &Plan, id: &InstanceId, action: Action) -> bool {
+pub(super) fn may_be_called(plan: &Plan, id: &InstanceId, action: Action) -> bool {
     plan.changes.iter().any(|change| {
         change.key.id == *id
             && matches!(
@@ -232,17 +251,7 @@ proptest! {
     fn with_faults_nothing_is_made_worse(case in case(true)) {
         let (desired, twin) = build(&case);
         let plan = plan_for(&desired, &twin);
-        let all = ids(&desired);
-        let clicks: Vec<_> = case.clicks.iter().map(|(at, which, power)| {
-            let power = match power {
-                0 => None,
-                1 => Some(Power::Running),
-                2 => Some(Power::Starting),
-                3 => Some(Power::Stopping),
-                _ => Some(Power::Stopped),
-            };
-            (Duration::from_millis(u64::from(*at) * 100), all[usize::from(*which) % all.len()].clone(), power)
-        }).collect();
+        let clicks = case.clicks(&desired);
         let clicked: Vec<_> = clicks.iter().map(|(_, id, _)| id.clone()).collect();
         let played = play(&plan, twin, &Play { clicks, ..Play::default() });
         for call in &played.twin.log {

@@ -6,7 +6,9 @@ use crate::execute::{Outcome, Report};
 use crate::fleet::{Goal, InstanceId, Power, Strength};
 use crate::plan::Plan;
 
-use super::twin::{Fate, Machine, Play, Played, Sketch, Twin, fleet, id, ms, plan_for, play, secs, story};
+use super::twin::{
+    Blind, Fate, Machine, Play, Played, Sketch, Twin, fleet, id, ms, plan_for, play, secs, story,
+};
 
 fn busy(code: &str, sends: u32, http: u16) -> Fate {
     let mut refusal = Refusal::new(Advice::Busy { sends }, code);
@@ -173,7 +175,7 @@ fn a_boot_that_ends_just_before_the_deadline_is_no_timeout_even_if_looks_fail_ar
         .with(|entry| entry.timeouts.start = secs(60))
         .desired();
     let mut twin = fleet(&desired, &Power::Stopped, secs(59));
-    twin.blind = vec![(secs(50), secs(80))];
+    twin.blind = vec![Blind::between(secs(50), secs(80))];
     let plan = plan_for(&desired, &twin);
     let played = play(&plan, twin, &Play::default());
     assert_eq!(played.report.outcomes[&0], Outcome::Started);
@@ -187,7 +189,7 @@ fn looks_that_never_work_end_the_wait_after_the_deadline() {
         .entry("web", Goal::Running, 1, &[("app", Strength::Hard)])
         .desired();
     let mut twin = fleet(&desired, &Power::Stopped, secs(20));
-    twin.blind = vec![(secs(1), secs(100_000))];
+    twin.blind = vec![Blind::between(secs(1), secs(100_000))];
     let plan = plan_for(&desired, &twin);
     let played = play(&plan, twin, &Play::default());
     assert!(matches!(failure(&played.report, 0), Failure::CannotLook(_)));

@@ -99,6 +99,27 @@ pub(super) struct Logged {
     pub(super) out_of_order: Vec<String>,
 }
 
+/// A span in which looks fail.
+#[derive(Debug, Clone)]
+pub(super) struct Blind {
+    pub(super) from: Duration,
+    pub(super) to: Duration,
+    pub(super) advice: Advice,
+    /// Only looks at this provider's instances.
+    pub(super) provider: Option<ProviderAlias>,
+}
+
+impl Blind {
+    /// No look at anything gets an answer.
+    pub(super) fn between(from: Duration, to: Duration) -> Self {
+        Self { from, to, advice: Advice::OutcomeUnknown, provider: None }
+    }
+
+    fn covers(&self, now: Duration, provider: &ProviderAlias) -> bool {
+        self.from <= now && now < self.to && self.provider.as_ref().is_none_or(|only| only == provider)
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 pub(super) struct Twin {
     pub(super) machines: BTreeMap<InstanceId, Machine>,
@@ -106,8 +127,8 @@ pub(super) struct Twin {
     pub(super) lag: Duration,
     /// A call or a look takes so long, half of it on the way there.
     pub(super) latency: Duration,
-    /// Looks that are asked in these spans fail.
-    pub(super) blind: Vec<(Duration, Duration)>,
+    /// When looks fail.
+    pub(super) blind: Vec<Blind>,
     pub(super) log: Vec<Logged>,
     pub(super) looks: Vec<(Duration, usize)>,
     /// Instances and goals that each call must find met.
@@ -130,7 +151,7 @@ impl Twin {
         let mut instances = HashMap::new();
         for entry in &desired.entries {
             for id in entry.ids() {
-                let key = InstanceKey { provider: ProviderAlias::main(), id: id.clone() };
+                let key = InstanceKey { provider: entry.provider.clone(), id: id.clone() };
                 let seen = self
                     .sightings(now, std::slice::from_ref(id))
                     .pop()
@@ -284,14 +305,12 @@ pub(super) fn play(plan: &Plan, mut twin: Twin, play: &Play<'_>) -> Played {
             let Some(Reverse((_, number))) = pending.pop() else { break };
             let back = now + twin.latency / 2;
             match work.remove(&number).expect("known") {
-                Pending::Reach(Command::Look { number, ids, .. }) => {
+                Pending::Reach(Command::Look { number, provider, ids }) => {
                     assert!(ids.len() <= 100, "a look at {} instances", ids.len());
                     twin.looks.push((now, ids.len()));
-                    let blind = twin.blind.iter().any(|(from, to)| *from <= now && now < *to);
-                    let answer = if blind {
-                        Err(Refusal::new(Advice::OutcomeUnknown, "no route to host"))
-                    } else {
-                        Ok(twin.sightings(now, &ids))
+                    let answer = match twin.blind.iter().find(|blind| blind.covers(now, &provider)) {
+                        Some(blind) => Err(Refusal::new(blind.advice, "nothing to be seen")),
+                        None => Ok(twin.sightings(now, &ids)),
                     };
                     push(&mut pending, &mut work, back, Pending::LookBack(number, answer));
                 }
