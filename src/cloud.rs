@@ -29,10 +29,26 @@ pub trait Cloud: Send + Sync {
 
     /// Asks for one stop. As [`Cloud::start`].
     fn stop(&self, request: StopRequest) -> impl Future<Output = Result<Accepted, Refusal>> + Send;
+
+    /// Asks for several starts in one request, at most [`BATCH_LIMIT`], none of which initialises local disks. Each is
+    /// accepted or refused by itself; the answer names every instance once, in no order. Sent at most once.
+    fn start_many(
+        &self,
+        requests: Vec<StartRequest>,
+    ) -> impl Future<Output = Vec<(InstanceId, Result<Accepted, Refusal>)>> + Send;
+
+    /// Asks for several stops in one request, which all have one policy. As [`Cloud::start_many`].
+    fn stop_many(
+        &self,
+        requests: Vec<StopRequest>,
+    ) -> impl Future<Output = Vec<(InstanceId, Result<Accepted, Refusal>)>> + Send;
 }
 
 /// The most instances that one look takes: the limit of `InstanceIds` in DescribeInstances.
 pub const LOOK_LIMIT: usize = 100;
+
+/// The most instances that one batch takes: the limit of `InstanceId.N` in StartInstances and StopInstances.
+pub const BATCH_LIMIT: usize = 100;
 
 /// What a start asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -46,8 +46,8 @@ impl Run<'_> {
         let mut others = Vec::with_capacity(2 * LOOK_LIMIT);
         let gates = [&self.providers[provider].starts, &self.providers[provider].stops];
         for gate in gates {
-            let steps = gate.parked.iter().chain(gate.waiting.iter().map(|(_, step)| step)).take(LOOK_LIMIT);
-            others.extend(steps.map(|step| self.steps[*step].change));
+            let steps = gate.queue().take(LOOK_LIMIT);
+            others.extend(steps.map(|step| self.steps[step].change));
         }
         let moving = self.providers[provider].poll.watched().take(LOOK_LIMIT);
         let groups: BTreeSet<usize> =
@@ -131,7 +131,8 @@ impl Run<'_> {
     /// Nothing will ever be seen there, so nothing that waits to be called there can be.
     fn give_up_parked(&mut self, now: Moment, provider: usize, refusal: &Refusal) {
         let gates = &self.providers[provider];
-        let parked: Vec<StepIndex> = gates.starts.parked.iter().chain(&gates.stops.parked).copied().collect();
+        let parked: Vec<StepIndex> =
+            gates.starts.parked().iter().chain(gates.stops.parked()).copied().collect();
         for step in parked {
             if self.steps[step].phase == Phase::Due {
                 self.take_turn(now, step, Turn::Fail(Failure::CannotLook(refusal.clone())));
