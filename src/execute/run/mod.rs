@@ -39,7 +39,9 @@ impl Default for Limits {
 const UNKNOWN_DURATION: Duration = Duration::from_secs(30);
 /// Calls that ECS refuses because too many come are tried again after so long, unless it says otherwise ...
 const PROBE: Duration = Duration::from_secs(1);
-/// ... but nothing makes them wait longer than this: ECS counts by minutes.
+/// ... but not at once ...
+const SHORTEST_PROBE: Duration = Duration::from_millis(100);
+/// ... and nothing makes them wait longer than this: ECS counts by minutes.
 const LONGEST_PROBE: Duration = Duration::from_secs(60);
 /// After a look that failed the next one waits: longer with each failure in a row.
 const WAIT_FOR_LOOKS: [Duration; 5] = [
@@ -110,6 +112,8 @@ struct Gate {
     parked: Vec<StepIndex>,
     in_flight: usize,
     closed_until: Moment,
+    /// When ECS last took a call, or refused it for a reason other than that too many came.
+    last_dealt_with: Moment,
 }
 
 impl Gate {
@@ -131,6 +135,8 @@ struct Standing {
     oldest: Moment,
     not_running: Option<usize>,
     not_stopped: Option<usize>,
+    /// Those that were not seen lately have been asked for, and nothing has been heard since.
+    asked: bool,
 }
 
 /// Whether what must come before a step is as it has to be.
@@ -279,6 +285,7 @@ impl<'p> Run<'p> {
         self.providers[look.provider].poll.came_back(&look.changes, answer.is_ok());
         match answer {
             Ok(sightings) => {
+                self.providers[look.provider].look_refusal = None;
                 let sightings: HashMap<&InstanceId, &Sighting> =
                     sightings.iter().map(|sighting| (&sighting.id, sighting)).collect();
                 for change in look.changes {
@@ -294,7 +301,11 @@ impl<'p> Run<'p> {
     /// The answer to a [`Command::Start`] or [`Command::Stop`].
     pub(super) fn answered(&mut self, now: Moment, step: StepIndex, answer: Result<Accepted, Refusal>) {
         let action = self.steps[step].call_action();
-        self.gate(step).in_flight -= 1;
+        let gate = self.gate(step);
+        gate.in_flight -= 1;
+        if !matches!(answer, Err(Refusal { advice: Advice::Throttled { .. } | Advice::OutcomeUnknown, .. })) {
+            gate.last_dealt_with = now;
+        }
         let turn = match answer {
             Ok(accepted) => {
                 let request_id = accepted.request_id.clone();
@@ -303,7 +314,7 @@ impl<'p> Run<'p> {
             }
             Err(refusal) => {
                 if let Advice::Throttled { retry_after } = refusal.advice {
-                    let until = now + retry_after.unwrap_or(PROBE).clamp(Duration::ZERO, LONGEST_PROBE);
+                    let until = now + retry_after.unwrap_or(PROBE).clamp(SHORTEST_PROBE, LONGEST_PROBE);
                     let gate = self.gate(step);
                     let was_open = gate.closed_until <= now;
                     gate.closed_until = gate.closed_until.max(until);
