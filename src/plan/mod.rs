@@ -5,6 +5,8 @@
 
 mod decide;
 mod order;
+#[cfg(test)]
+mod tests;
 
 use std::num::NonZeroU32;
 
