@@ -7,6 +7,8 @@ mod decide;
 mod order;
 pub mod saved;
 mod scope;
+#[cfg(test)]
+mod tests;
 
 use std::num::NonZeroU32;
 

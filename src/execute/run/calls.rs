@@ -1,6 +1,8 @@
 //! Which calls a run makes now: those whose turn has come, whose instance and needs were seen lately and as planned,
 //! within the limits of ECS. The only place that decides that a call is made.
 
+use std::time::Duration;
+
 use super::gate::Gate;
 use super::{Command, Needs, Run, Standing, is_fresh};
 use crate::cloud::{Advice, BATCH_LIMIT, Refusal, StartRequest, StopRequest};
@@ -10,7 +12,9 @@ use crate::execute::step::{Call, Moment, OLD_READS, Phase, Turn, View};
 use crate::fleet::{Goal, Power, Strength};
 
 /// An instance that was up a moment ago and reads otherwise is looked at again after so long.
-const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// An instance that was seen so lately need not be looked at again together with others.
+const JUST_NOW: Duration = Duration::from_secs(1);
 
 impl Run<'_> {
     pub(super) fn gate(&mut self, step: StepIndex) -> &mut Gate {
@@ -88,13 +92,13 @@ impl Run<'_> {
     /// If not, the step has ended, or waits for a look.
     fn is_clear(&mut self, now: Moment, step: StepIndex) -> bool {
         let change = self.steps[step].change;
-        if self.steps[step].call_deadline().is_some_and(|deadline| now > deadline) {
+        if self.call_deadline(step).is_some_and(|deadline| now > deadline) {
             let failure = self.out_of_time(step);
             self.take_turn(now, step, Turn::Fail(failure));
             return false;
         }
         let Some(view) = self.views[change].clone().filter(|view| is_fresh(view.asked_at, now)) else {
-            self.want_now(change, now);
+            self.want_for_call(change, now);
             self.gate(step).park(step);
             return false;
         };
@@ -153,6 +157,11 @@ impl Run<'_> {
         });
     }
 
+    pub(super) fn call_deadline(&mut self, step: StepIndex) -> Option<Moment> {
+        let last_dealt_with = self.gate(step).last_dealt_with();
+        self.steps[step].call_deadline(last_dealt_with)
+    }
+
     fn out_of_time(&self, step: StepIndex) -> Failure {
         let step = &self.steps[step];
         let looking = &self.providers[self.provider_of[step.change]].look_refusal;
@@ -178,11 +187,7 @@ impl Run<'_> {
                 Goal::Stopped => standing.not_stopped,
             };
             if !is_fresh(standing.oldest, now) {
-                for &change in &plan.groups[after.group.at()].changes {
-                    if !self.views[change].as_ref().is_some_and(|view| is_fresh(view.asked_at, now)) {
-                        self.want_now(change, now);
-                    }
-                }
+                self.ask_for(after.group.at(), now);
                 answer = Needs::NotSeenLately;
             } else if let Some(unmet) = unmet {
                 let seen_at = self.views[unmet].as_ref().map_or(now, |view| view.asked_at);
@@ -198,10 +203,27 @@ impl Run<'_> {
         answer
     }
 
+    /// Wants looks at the instances of a group, once for all the steps that wait for them. All together: those that
+    /// are not too old yet would be by the time the others have been looked at.
+    fn ask_for(&mut self, group: usize, now: Moment) {
+        let asked =
+            self.standings[group].as_mut().map(|standing| std::mem::replace(&mut standing.asked, true));
+        if asked == Some(true) {
+            return;
+        }
+        let plan = self.plan;
+        for &change in &plan.groups[group].changes {
+            if self.views[change].as_ref().is_none_or(|view| now >= view.asked_at + JUST_NOW) {
+                self.want_for_call(change, now);
+            }
+        }
+    }
+
     fn standing(&mut self, group: usize) -> Standing {
         let Self { standings, plan, views, .. } = self;
         *standings[group].get_or_insert_with(|| {
-            let mut standing = Standing { oldest: Moment::MAX, not_running: None, not_stopped: None };
+            let mut standing =
+                Standing { oldest: Moment::MAX, not_running: None, not_stopped: None, asked: false };
             for &change in &plan.groups[group].changes {
                 let power = views[change].as_ref().and_then(|view| view.power.as_ref());
                 let asked_at = views[change].as_ref().map_or(Moment::ZERO, |view| view.asked_at);

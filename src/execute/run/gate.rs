@@ -12,7 +12,9 @@ use crate::execute::step::Moment;
 
 /// While ECS refuses because too many calls come, it is probed with one call after so long, unless it says otherwise ...
 const PROBE: Duration = Duration::from_secs(1);
-/// ... but nothing makes calls wait longer than this: ECS counts by minutes.
+/// ... but not at once ...
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+/// ... and nothing makes calls wait longer than this: ECS counts by minutes.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// The calls of one action at one provider.
@@ -28,6 +30,7 @@ pub(super) struct Gate {
     closed_until: Moment,
     /// It was closed, and no call has passed since: one at a time goes to see whether it is open again.
     probing: bool,
+    last_dealt_with: Moment,
 }
 
 impl Gate {
@@ -41,6 +44,7 @@ impl Gate {
             width: most,
             closed_until: Moment::ZERO,
             probing: false,
+            last_dealt_with: Moment::ZERO,
         }
     }
 
@@ -101,8 +105,14 @@ impl Gate {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 
+    /// When ECS last took a call, or refused it for a reason other than that too many came.
+    pub(super) fn last_dealt_with(&self) -> Moment {
+        self.last_dealt_with
+    }
+
     /// A call was let through, whatever became of it.
-    pub(super) fn passed(&mut self) {
+    pub(super) fn passed(&mut self, now: Moment) {
+        self.last_dealt_with = now;
         self.probing = false;
         self.width = (self.width + 1).min(self.most);
     }
@@ -110,7 +120,8 @@ impl Gate {
     /// A call was refused because too many come. Says until when none is made, if that is news.
     pub(super) fn throttled(&mut self, now: Moment, retry_after: Option<Duration>) -> Option<Moment> {
         let is_news = self.closed_until <= now;
-        self.closed_until = self.closed_until.max(now + retry_after.unwrap_or(PROBE).min(LONGEST_PAUSE));
+        self.closed_until =
+            self.closed_until.max(now + retry_after.unwrap_or(PROBE).clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
         self.probing = true;
         if is_news {
             self.width = (self.width / 2).max(1);
@@ -164,7 +175,7 @@ mod tests {
         let mut gate = gate(40);
         assert_eq!(send_all(&mut gate, secs(0)), 16);
         gate.answered();
-        gate.passed();
+        gate.passed(secs(0));
         assert_eq!(send_all(&mut gate, secs(0)), 1);
     }
 
@@ -184,7 +195,7 @@ mod tests {
         }
         assert_eq!(send_all(&mut gate, secs(5)), 1);
         gate.answered();
-        gate.passed();
+        gate.passed(secs(5));
         let width = send_all(&mut gate, secs(5));
         assert!((1..=2).contains(&width), "{width}: five refusals have halved it five times");
     }

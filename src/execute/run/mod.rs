@@ -118,6 +118,8 @@ struct Standing {
     oldest: Moment,
     not_running: Option<usize>,
     not_stopped: Option<usize>,
+    /// Those that were not seen lately have been asked for, and nothing has been heard since.
+    asked: bool,
 }
 
 /// Whether what must come before a step is as it has to be.
@@ -263,6 +265,7 @@ impl<'p> Run<'p> {
         self.providers[look.provider].poll.came_back(&look.changes, answer.is_ok());
         match answer {
             Ok(sightings) => {
+                self.providers[look.provider].look_refusal = None;
                 let sightings: HashMap<&InstanceId, &Sighting> =
                     sightings.iter().map(|sighting| (&sighting.id, sighting)).collect();
                 for change in look.changes {
@@ -292,7 +295,7 @@ impl<'p> Run<'p> {
     }
 
     fn accepted(&mut self, now: Moment, step: StepIndex, accepted: Accepted) {
-        self.gate(step).passed();
+        self.gate(step).passed(now);
         let action = self.steps[step].call_action();
         let request_id = accepted.request_id.clone();
         self.say(now, EventKind::Accepted { change: self.steps[step].change, action, request_id });
@@ -312,7 +315,7 @@ impl<'p> Run<'p> {
             // It is not known whether it was let through.
             Advice::OutcomeUnknown => {}
             Advice::Final | Advice::Capacity | Advice::Busy { .. } | Advice::WrongStatus => {
-                self.gate(step).passed();
+                self.gate(step).passed(now);
             }
         }
         let turn = self.steps[step].refuse(now, refusal.clone());

@@ -2,5 +2,6 @@
 
 mod endings;
 mod laws;
+mod scale;
 mod stories;
 mod twin;

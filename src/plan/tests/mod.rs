@@ -1,0 +1,8 @@
+//! Decisions about small worlds, as tables, and laws that hold for every world.
+
+mod chains;
+mod laws;
+mod order;
+mod record;
+mod single;
+mod world;
