@@ -162,11 +162,12 @@ impl Run<'_> {
         self.steps[step].call_deadline(last_dealt_with)
     }
 
-    fn out_of_time(&self, step: StepIndex) -> Failure {
+    fn out_of_time(&mut self, step: StepIndex) -> Failure {
+        let waits_for = self.gate(step).last_refusal().cloned();
         let step = &self.steps[step];
         let looking = &self.providers[self.provider_of[step.change]].look_refusal;
-        match (&step.last_refusal, looking) {
-            (Some(refusal), _) => Failure::GaveUp { refusal: refusal.clone(), sends: step.sends },
+        match (step.last_refusal.clone().or(waits_for), looking) {
+            (Some(refusal), _) => Failure::GaveUp { refusal, sends: step.sends },
             (None, Some(refusal)) => Failure::CannotLook(refusal.clone()),
             (None, None) => Failure::CannotLook(Refusal::new(
                 Advice::Final,

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::cloud::LOOK_LIMIT;
+use crate::cloud::{LOOK_LIMIT, Refusal};
 use crate::execute::ready::StepIndex;
 use crate::execute::step::Moment;
 
@@ -31,6 +31,7 @@ pub(super) struct Gate {
     /// It was closed, and no call has passed since: one at a time goes to see whether it is open again.
     probing: bool,
     last_dealt_with: Moment,
+    last_refusal: Option<Refusal>,
 }
 
 impl Gate {
@@ -45,6 +46,7 @@ impl Gate {
             closed_until: Moment::ZERO,
             probing: false,
             last_dealt_with: Moment::ZERO,
+            last_refusal: None,
         }
     }
 
@@ -113,12 +115,24 @@ impl Gate {
     /// A call was let through, whatever became of it.
     pub(super) fn passed(&mut self, now: Moment) {
         self.last_dealt_with = now;
+        self.last_refusal = None;
         self.probing = false;
         self.width = (self.width + 1).min(self.most);
     }
 
+    /// Why calls wait, if they do because ECS has refused one.
+    pub(super) fn last_refusal(&self) -> Option<&Refusal> {
+        self.last_refusal.as_ref()
+    }
+
     /// A call was refused because too many come. Says until when none is made, if that is news.
-    pub(super) fn throttled(&mut self, now: Moment, retry_after: Option<Duration>) -> Option<Moment> {
+    pub(super) fn throttled(
+        &mut self,
+        now: Moment,
+        retry_after: Option<Duration>,
+        refusal: &Refusal,
+    ) -> Option<Moment> {
+        self.last_refusal = Some(refusal.clone());
         let is_news = self.closed_until <= now;
         self.closed_until =
             self.closed_until.max(now + retry_after.unwrap_or(PROBE).clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
@@ -148,6 +162,7 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cloud::Advice;
 
     fn secs(seconds: u64) -> Moment {
         Moment::from_secs(seconds)
@@ -170,6 +185,10 @@ mod tests {
         sent
     }
 
+    fn throttle(gate: &mut Gate, now: Moment, retry_after: Option<Duration>) -> Option<Moment> {
+        gate.throttled(now, retry_after, &Refusal::new(Advice::Throttled { retry_after }, "Throttling.User"))
+    }
+
     #[test]
     fn no_more_are_under_way_than_allowed() {
         let mut gate = gate(40);
@@ -185,13 +204,13 @@ mod tests {
         assert_eq!(send_all(&mut gate, secs(0)), 16);
         for refusal in 0..16 {
             gate.answered();
-            assert_eq!(gate.throttled(secs(0), None).is_some(), refusal == 0, "only the first is news");
+            assert_eq!(throttle(&mut gate, secs(0), None).is_some(), refusal == 0, "only the first is news");
         }
         for second in 1..5 {
             assert_eq!(gate.opens_at(), Some(secs(second)));
             assert_eq!(send_all(&mut gate, secs(second)), 1);
             gate.answered();
-            gate.throttled(secs(second), None);
+            throttle(&mut gate, secs(second), None);
         }
         assert_eq!(send_all(&mut gate, secs(5)), 1);
         gate.answered();
@@ -203,9 +222,9 @@ mod tests {
     #[test]
     fn a_server_that_says_when_is_believed_up_to_a_minute() {
         let mut gate = gate(4);
-        assert_eq!(gate.throttled(secs(10), Some(secs(3))), Some(secs(13)));
+        assert_eq!(throttle(&mut gate, secs(10), Some(secs(3))), Some(secs(13)));
         assert_eq!(gate.next(secs(12)), None);
         assert!(gate.next(secs(13)).is_some());
-        assert_eq!(gate.throttled(secs(20), Some(secs(3600))), Some(secs(80)));
+        assert_eq!(throttle(&mut gate, secs(20), Some(secs(3600))), Some(secs(80)));
     }
 }

@@ -307,7 +307,7 @@ impl<'p> Run<'p> {
         let action = self.steps[step].call_action();
         match refusal.advice {
             Advice::Throttled { retry_after } => {
-                if let Some(until) = self.gate(step).throttled(now, retry_after) {
+                if let Some(until) = self.gate(step).throttled(now, retry_after, &refusal) {
                     let until = until.saturating_sub(self.origin);
                     self.say(now, EventKind::Throttled { action, until });
                 }
