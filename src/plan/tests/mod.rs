@@ -4,5 +4,6 @@ mod chains;
 mod laws;
 mod order;
 mod record;
+mod scope;
 mod single;
 mod world;

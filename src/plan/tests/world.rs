@@ -10,7 +10,7 @@ use crate::fleet::{
     LockReason, Members, Need, Power, ProviderAlias, Recorded, RecordedInstance, Region, Seen, Sighting,
     StackName, StopPolicy, Strength, Timeouts,
 };
-use crate::plan::{Block, Change, Cycle, Plan, Verdict, plan};
+use crate::plan::{Block, Change, Cycle, Plan, Verdict, plan, power_off};
 
 /// When every world is looked at.
 pub(super) const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
@@ -186,6 +186,20 @@ impl World {
 
     pub(super) fn plan(&self) -> Plan {
         self.try_plan().expect("no cycle")
+    }
+
+    /// The plan with everything off.
+    pub(super) fn powered_off(&self) -> Plan {
+        power_off(&self.desired(), self.recorded.as_ref(), &self.actual()).expect("no cycle")
+    }
+
+    /// Sees an instance otherwise from now on.
+    pub(super) fn see(&mut self, id: &str, mut seen: Seen) {
+        let key = key(ProviderAlias::main().as_str(), id);
+        if let Seen::There(sighting) = &mut seen {
+            sighting.id = key.id.clone();
+        }
+        self.seen.insert(key, seen);
     }
 
     /// The change at an address.
