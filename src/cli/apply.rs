@@ -124,6 +124,9 @@ async fn under_lock(
     let is_approved = arguments.auto_approve || saved.is_some();
     if !is_approved && changes_something {
         approval::ask(session, "").await?;
+    } else if tally.start + tally.stop + tally.wait > 0 {
+        // Where there was a question, it has set the progress apart from the plan.
+        session.console.to_stderr("\n");
     }
     let recorded =
         recorded.unwrap_or_else(|| Recorded::new(loaded.configuration.desired.stack.clone(), Uuid::new_v4()));

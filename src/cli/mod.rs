@@ -1,6 +1,6 @@
 //! The edge: commands, prompts, streams and exit statuses. Everything that a person types or sees goes through here.
 //!
-//! Each command is one file: what it takes is in [`arguments`], what it does is wiring. Only this module knows
+//! Each command is one file: what it takes is in `arguments`, what it does is wiring. Only this module knows
 //! stdout from stderr, and only [`environment`] reads variables and the clock.
 
 mod apply;

@@ -1,18 +1,35 @@
 //! `powerform simulator`: serves a simulated ECS on this machine, or clicks in it as someone else.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, anyhow};
 use tokio::net::{TcpListener, lookup_host};
 
 use super::Session;
 use super::arguments::{Serve, Simulator, SimulatorCommand};
 use super::failure::{Exit, Failure};
+use crate::fleet::duration::Words;
 use crate::simulator;
+
+/// A longer lag is told instead.
+const LONGEST_LAG_TO_WAIT_OUT: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(session: &Session<'_>, arguments: Simulator) -> Result<Exit, Failure> {
     match (arguments.command, arguments.serve) {
         (Some(SimulatorCommand::Set { account, id, status }), _) => {
-            simulator::Simulator::open(&session.path(&account))?.set(&id, &status)?;
-            session.console.result(&format!("{id} is {status} now.\n"));
+            let simulator = simulator::Simulator::open(&session.path(&account))?;
+            simulator.set(&id, &status)?;
+            let lag = simulator.lag();
+            if lag <= LONGEST_LAG_TO_WAIT_OUT {
+                // Whoever looks next shall see it.
+                tokio::time::sleep(lag).await;
+                session.console.result(&format!("{id} is {status} now.\n"));
+            } else {
+                let lag = Words(lag);
+                session
+                    .console
+                    .result(&format!("{id} is {status} now. Reads show it in {lag}: the account's lag.\n"));
+            }
             Ok(Exit::Success)
         }
         (None, Some(serve)) => self::serve(session, &serve).await,

@@ -1,7 +1,7 @@
 //! Carries out a plan, and chooses nothing: what is called, with what, after whom and for how long is all in the plan.
 //!
-//! The work is a plain data structure ([`run`]) that joins a queue ([`ready`]), the steps' own moves ([`step`]) and the
-//! shared poll ([`poll`]); the loop here only carries calls and looks to the cloud and answers back. Everything that
+//! The work is a plain data structure (`run`) that joins a queue (`ready`), the steps' own moves (`step`) and the
+//! shared poll (`poll`); the loop here only carries calls and looks to the cloud and answers back. Everything that
 //! happens is said as an [`Event`]. Nothing here saves, prints, or looks at a wall clock.
 
 mod event;

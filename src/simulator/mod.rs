@@ -32,6 +32,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -139,6 +140,12 @@ impl Simulator {
             || ClientKey { id: String::new(), secret: SecretString::default(), token: None },
             |key| ClientKey { id: key.id.clone(), secret: key.secret.clone(), token: key.token.clone() },
         )
+    }
+
+    /// How long reads show the status of before.
+    #[must_use]
+    pub fn lag(&self) -> Duration {
+        self.service.account().lag
     }
 
     /// The file that remembers what happened, which [`read_log`] reads.

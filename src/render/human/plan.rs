@@ -28,7 +28,13 @@ pub fn plan(plan: &Plan, style: Style, all: bool) -> String {
     let Page { mut text, .. } = page;
     let tally = plan.tally();
     if !tally.holds_anything() {
-        let _ = writeln!(text, "{}\n", style.paint(Ink::Heading, "No changes. Every instance is as wanted."));
+        let all_seen = plan.changes.iter().all(|change| change.seen.sighting().is_some());
+        let line = if all_seen {
+            "No changes. Every instance is as wanted."
+        } else {
+            "No changes. Not every instance was seen: read above."
+        };
+        let _ = writeln!(text, "{}\n", style.paint(Ink::Heading, line));
     }
     let _ = writeln!(text, "{}", style.paint(Ink::Heading, plan_line(&tally)));
     let warnings: usize = plan.changes.iter().map(|change| change.warnings.len()).sum();
@@ -90,6 +96,7 @@ fn has_news(change: &Change) -> bool {
         | Verdict::Wait { .. }
         | Verdict::Blocked(_)
         | Verdict::Release => true,
+        Verdict::Any if change.seen.sighting().is_none() => true,
         Verdict::InSync | Verdict::Any => change.drift.is_some() || !change.warnings.is_empty(),
     }
 }

@@ -1,7 +1,7 @@
 //! What a plan says of an instance: verdicts, reasons, blocks, drift, warnings.
 
 use super::{Explanation, address, count, message, name, time};
-use crate::fleet::{Goal, LockReason, Power, StopMode, StoppedMode};
+use crate::fleet::{Goal, LockReason, Power, Seen, StopMode, StoppedMode};
 use crate::plan::{Block, Change, Drift, Then, Verdict, Warning, Why};
 
 /// What will be done, as it follows the address: `will be started`.
@@ -31,7 +31,13 @@ pub fn heading(change: &Change) -> &'static str {
 pub fn reason(change: &Change) -> String {
     match (&change.verdict, &change.why) {
         (Verdict::Blocked(why), _) => block(why).to_string(),
-        (Verdict::Any, _) => "its goal is Any: it is looked at and never touched".to_owned(),
+        (Verdict::Any, _) => match &change.seen {
+            Seen::There(_) => "its goal is Any: it is looked at and never touched".to_owned(),
+            Seen::Absent => format!("its goal is Any, but it is {}", block(&Block::NotVisible)),
+            Seen::NotSeen { why } => {
+                format!("its goal is Any, but it was {}", block(&Block::NotSeen { why: why.clone() }))
+            }
+        },
         (Verdict::InSync, _) => match (change.goal, &change.drift) {
             (Some(goal), _) => format!("it is {goal}, as wanted"),
             (None, Some(moved)) => drift(moved),

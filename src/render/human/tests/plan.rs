@@ -88,6 +88,22 @@ fn a_plan_without_changes_says_so_and_still_counts() {
 }
 
 #[test]
+fn an_instance_that_is_only_looked_at_and_was_not_seen_is_not_called_as_wanted() {
+    for (seen, says) in [
+        (Seen::Absent, "its goal is Any, but it is not visible (released,"),
+        (
+            Seen::NotSeen { why: "no connection".to_owned() },
+            "its goal is Any, but it was not seen, because the look failed (no connection)",
+        ),
+    ] {
+        let unseen = Change { seen, ..change("db", Power::Running, Goal::Any, Verdict::Any) };
+        let text = plain(&fixtures::plan(vec![unseen], &[]));
+        assert!(text.contains(says), "{text}");
+        assert!(text.contains("No changes. Not every instance was seen: read above.\n"), "{text}");
+    }
+}
+
+#[test]
 fn the_counts_keep_their_order_and_name_the_rare_ones_only_when_there_are_any() {
     let tally = Tally { start: 4, stop: 1, wait: 0, blocked: 1, release: 0, in_sync: 7, any: 0 };
     assert_eq!(plan_line(&tally), "Plan: 4 to start, 1 to stop, 0 to wait for, 1 blocked, 7 in sync.");
