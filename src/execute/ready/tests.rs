@@ -273,9 +273,9 @@ proptest! {
                     break;
                 }
             }
-            for group in 0..groups.len() {
-                let at_first = groups[group].moving.len();
-                let most = groups[group].at_once.map_or(usize::MAX, |most| most.max(at_first));
+            for (group, made) in groups.iter().enumerate() {
+                let at_first = made.moving.len();
+                let most = made.at_once.map_or(usize::MAX, |most| most.max(at_first));
                 prop_assert!(slow.in_transition(group) <= most);
             }
             let in_transition: Vec<StepIndex> =
