@@ -3,6 +3,9 @@
 //! Every move is made here, by plain functions of what was seen and when; nothing here waits or calls. Times are
 //! moments since the look that the plan rests on.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use super::event::{Action, Failure, How};

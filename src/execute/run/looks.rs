@@ -146,9 +146,11 @@ impl Run<'_> {
 
     fn is_past_its_deadline(&mut self, now: Moment, step: StepIndex) -> bool {
         match &self.steps[step].phase {
-            Phase::Settling(watch) | Phase::Awaiting(watch) => now > watch.deadline + super::GRACE,
+            Phase::Settling(watch) | Phase::Awaiting(watch) => {
+                now > watch.deadline.saturating_add(super::GRACE)
+            }
             Phase::InDoubt(_) => {
-                self.call_deadline(step).is_some_and(|deadline| now > deadline + super::GRACE)
+                self.call_deadline(step).is_some_and(|deadline| now > deadline.saturating_add(super::GRACE))
             }
             Phase::Queued | Phase::Due | Phase::Calling | Phase::Ended => false,
         }
