@@ -71,6 +71,14 @@ impl Cloud for Machines {
     async fn stop(&self, _: StopRequest) -> Result<Accepted, Refusal> {
         unreachable!("nothing is stopped here")
     }
+
+    async fn start_many(&self, _: Vec<StartRequest>) -> Vec<(InstanceId, Result<Accepted, Refusal>)> {
+        unreachable!("there are too few for a batch")
+    }
+
+    async fn stop_many(&self, _: Vec<StopRequest>) -> Vec<(InstanceId, Result<Accepted, Refusal>)> {
+        unreachable!("nothing is stopped here")
+    }
 }
 
 /// db, and web behind it, both stopped.
