@@ -15,13 +15,7 @@ use crate::render::words::{self, Order};
 /// Takes time in proportion to the number of instances, and names of any length do not change that.
 #[must_use]
 pub fn plan(plan: &Plan, style: Style, all: bool) -> String {
-    let mut page = Page {
-        text: String::new(),
-        style,
-        order: Order::of(plan),
-        drawings: Drawings::new(style),
-        places: Places::of(plan),
-    };
+    let mut page = Page::new(plan, style);
     for change in plan.changes.iter().filter(|change| all || has_news(change)) {
         page.block(change);
     }
@@ -48,13 +42,7 @@ pub fn plan(plan: &Plan, style: Style, all: bool) -> String {
 /// Only what moved outside powerform: a block for each instance, then how many there are.
 #[must_use]
 pub fn drift(plan: &Plan, style: Style) -> String {
-    let mut page = Page {
-        text: String::new(),
-        style,
-        order: Order::of(plan),
-        drawings: Drawings::new(style),
-        places: Places::of(plan),
-    };
+    let mut page = Page::new(plan, style);
     for change in plan.changes.iter().filter(|change| change.drift.is_some()) {
         page.block(change);
     }
@@ -142,6 +130,16 @@ struct Page {
 }
 
 impl Page {
+    fn new(plan: &Plan, style: Style) -> Self {
+        Self {
+            text: String::new(),
+            style,
+            order: Order::of(plan),
+            drawings: Drawings::new(style),
+            places: Places::of(plan),
+        }
+    }
+
     fn block(&mut self, change: &Change) {
         let address = words::address(&change.address);
         let place = self.places.of_change(change);
