@@ -66,7 +66,7 @@ pub(super) async fn look<C: Cloud + 'static>(
         session.console.say(
             Level::Error,
             format_args!(
-                "{} in {region} could not be looked at: {} {}",
+                "{} in {region} could not be looked at: {}; {}",
                 words::count(failure.instances, "instance"),
                 failure.refusal,
                 words::remedy_of(&failure.refusal),
