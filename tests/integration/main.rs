@@ -1,5 +1,9 @@
 //! Everything that is tested from outside the library, in one binary.
 
 mod architecture;
+#[cfg(unix)]
+mod harness;
+#[cfg(unix)]
+mod runs;
 mod signing;
 mod stores;

@@ -1,0 +1,14 @@
+//! Whole runs: the built binary, from files to machines and back to exit statuses.
+
+mod bounded_patience;
+mod call_counts;
+mod connections;
+mod decisions;
+mod examples;
+mod interruption;
+mod kills;
+mod locks;
+mod lost_answers;
+mod parameters;
+mod refusals;
+mod streams;
