@@ -342,7 +342,7 @@ impl Ran {
 
 /// Tries all rows of a table, many at a time: nearly all of their time is spent waiting.
 pub(crate) fn side_by_side<T: Sync>(rows: &[T], test: impl Fn(&T) + Sync) {
-    const AT_ONCE: usize = 16;
+    const AT_ONCE: usize = 24;
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE.min(rows.len()) {

@@ -10,5 +10,6 @@ mod kills;
 mod locks;
 mod lost_answers;
 mod parameters;
+mod random;
 mod refusals;
 mod streams;
