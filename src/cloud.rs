@@ -3,6 +3,7 @@
 //! `observe` and `execute` see only this, never HTTP. The trait is kept so small that a test twin can be honest.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,8 +77,9 @@ pub struct Accepted {
 }
 
 /// Why a request did not succeed, and what a caller may do about it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
+///
+/// Its text names all that helps to find it again: `Code: message (request ID)`, as far as they are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// What may be done next.
     pub advice: Advice,
@@ -111,6 +113,24 @@ impl Refusal {
     }
 }
 
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let message = self.message.trim().trim_end_matches('.');
+        match &self.code {
+            Some(code) if message.is_empty() => f.write_str(code)?,
+            Some(code) => write!(f, "{code}: {message}")?,
+            None if message.is_empty() => f.write_str("no reason given")?,
+            None => f.write_str(message)?,
+        }
+        match &self.request_id {
+            Some(id) => write!(f, " (request {id})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
 /// What may be done after a refusal. Decided once, by a table over codes; obeyed by loops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advice {
@@ -132,4 +152,22 @@ pub enum Advice {
     WrongStatus,
     /// It is not known whether the request took effect: look before anything else.
     OutcomeUnknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_tells_code_message_and_request_as_far_as_they_are_known() {
+        let with = |code: Option<&str>, message: &str, request_id: Option<&str>| {
+            let refusal = Refusal::new(Advice::Final, message);
+            let (code, request_id) = (code.map(str::to_owned), request_id.map(str::to_owned));
+            Refusal { code, request_id, ..refusal }.to_string()
+        };
+        assert_eq!(with(Some("DiskError"), "No disk. ", Some("R-1")), "DiskError: No disk (request R-1)");
+        assert_eq!(with(Some("DiskError"), "", None), "DiskError");
+        assert_eq!(with(None, "connection refused", None), "connection refused");
+        assert_eq!(with(None, " ", Some("R-1")), "no reason given (request R-1)");
+    }
 }

@@ -184,7 +184,15 @@ async fn carry_out(
         clock: &clock,
     };
     let began = Instant::now();
-    let mut applying = pin!(reconcile::apply(apply, session.interruption.asked(), listen));
+    let interrupted = async {
+        session.interruption.asked().await;
+        console.say(
+            Level::Note,
+            "interrupted: nothing more is called, and answers under way are awaited; a second interruption ends this \
+             at once",
+        );
+    };
+    let mut applying = pin!(reconcile::apply(apply, interrupted, listen));
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let applied = loop {

@@ -449,6 +449,10 @@ impl<'p> Run<'p> {
     }
 
     fn skip(&mut self, now: Moment, step: StepIndex, because: StepIndex) {
+        if self.steps[step].phase == Phase::Ended {
+            // An interruption has ended it, and only then was the answer heard that it would be skipped for.
+            return;
+        }
         let root = self.root_of[because].unwrap_or(because);
         self.root_of[step] = Some(root);
         let address = |step: StepIndex| self.plan.changes[self.steps[step].change].address.clone();

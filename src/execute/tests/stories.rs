@@ -366,6 +366,20 @@ fn a_failure_skips_hard_dependents_and_nothing_else() {
 }
 
 #[test]
+fn a_refusal_that_is_heard_after_an_interruption_leaves_the_others_as_the_interruption_left_them() {
+    let desired = Sketch::new()
+        .entry("db", Goal::Running, 1, &[])
+        .entry("web", Goal::Running, 1, &[("db", Strength::Hard)])
+        .desired();
+    let mut twin = fleet(&desired, &Power::Stopped, secs(20));
+    twin.machines.get_mut(&id("i-db0")).expect("there").fates = vec![refused(Advice::Final)];
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play { interrupt_at: Some(ms(20)), ..Play::default() });
+    assert!(matches!(failure(&played.report, 0), Failure::Refused(_)));
+    assert_eq!(played.report.outcomes[&1], Outcome::NotReached { in_transition: false });
+}
+
+#[test]
 fn an_interruption_makes_no_new_call_and_awaits_those_under_way() {
     let desired = Sketch::new()
         .entry("db", Goal::Running, 1, &[])
