@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, DATE, HeaderMap};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap};
 use reqwest::{Certificate, redirect, retry as http_retry};
 use tokio::time::{Duration, Instant};
 use uuid::Uuid;
@@ -19,7 +19,7 @@ use super::refusal::{Sent, Silence, judge, of_silence};
 use super::request::{CONNECT_TIMEOUT, Effect, Page, Request, SignedRequest, sign_attempt};
 use super::response::{
     Answer, Decoded, InstancePage, Unreadable, body_limit, decode_acceptance, decode_instances, read_date,
-    read_retry_after,
+    read_retry_after, read_window_left,
 };
 use super::retry::{Policy, Retry, STANDARD, Tried};
 use crate::cloud::{Accepted, Advice, Cloud, LOOK_LIMIT, Refusal, StartRequest, StopRequest};
@@ -170,6 +170,10 @@ impl Client {
             status,
             request_id: header(response.headers(), "x-acs-request-id").map(str::to_owned),
             retry_after: header(response.headers(), "x-acs-retry-after").and_then(read_retry_after),
+            window_left: header(response.headers(), "x-ratelimit-user-api")
+                .or_else(|| header(response.headers(), "x-ratelimit-user"))
+                .and_then(read_window_left),
+            content_type: header(response.headers(), CONTENT_TYPE.as_str()).map(str::to_owned),
             server_time: header(response.headers(), DATE.as_str()).and_then(read_date),
             body: Vec::new(),
             too_long: false,

@@ -315,7 +315,7 @@ async fn a_body_beyond_the_limit_is_not_read_to_its_end() {
     let server = Server::start(vec![Act::Endless(200)]).await;
     let refusal = client_of(&server.address).describe(&[id("i-1")]).await.expect_err("endless");
     assert_eq!(refusal.advice, Advice::Final);
-    assert!(refusal.message.contains("longer than 67108864 bytes"), "{refusal}");
+    assert!(refusal.message.contains("longer than 16777216 bytes"), "{refusal}");
     assert_eq!(server.requests().len(), 1);
 }
 
