@@ -105,10 +105,11 @@ fn take_in(actual: &mut Actual, provider: &ProviderAlias, ids: Vec<InstanceId>, 
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
     use std::sync::Mutex;
 
     use super::*;
-    use crate::cloud::{Accepted, Advice, StartRequest, StopRequest};
+    use crate::cloud::{Accepted, Act, Advice, StartRequest, StopRequest};
     use crate::fleet::{Entry, EntryName, Goal, Members, Power, Region, StackName, StopPolicy, Timeouts};
 
     /// A region that counts its looks, misses one instance and refuses every look at another.
@@ -139,6 +140,18 @@ mod tests {
 
         async fn stop(&self, _: StopRequest) -> Result<Accepted, Refusal> {
             Err(Refusal::new(Advice::Final, "only looks are expected"))
+        }
+
+        fn at_once(&self, _: Act) -> NonZeroUsize {
+            NonZeroUsize::MIN
+        }
+
+        async fn start_many(&self, _: Vec<StartRequest>) -> Vec<(InstanceId, Result<Accepted, Refusal>)> {
+            panic!("only looks are expected")
+        }
+
+        async fn stop_many(&self, _: Vec<StopRequest>) -> Vec<(InstanceId, Result<Accepted, Refusal>)> {
+            panic!("only looks are expected")
         }
     }
 

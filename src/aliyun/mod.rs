@@ -8,6 +8,7 @@ pub mod client;
 pub mod credentials;
 pub mod endpoint;
 pub mod errors;
+mod limiter;
 pub mod refusal;
 pub mod request;
 pub mod response;
