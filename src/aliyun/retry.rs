@@ -1,8 +1,8 @@
 //! Whether the client itself sends a request again: one pure table.
 //!
 //! Reads are repeated while what failed may pass. Writes are not: whether a start is sent again is decided by those
-//! who can look at the instance first. The one exception is a refused nonce, because ECS refuses such a request
-//! before it looks at it.
+//! who can look at the instance first. The two exceptions are a refused nonce and refused credentials, because ECS
+//! refuses such a request before it looks at it.
 
 use std::time::Duration;
 
