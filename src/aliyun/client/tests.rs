@@ -124,7 +124,7 @@ async fn an_answer_that_takes_too_long_leaves_the_outcome_unknown() {
     let refusal = client.connection.call(&request, decode_acceptance).await.expect_err("silence");
     assert_eq!(refusal.advice, Advice::OutcomeUnknown);
     assert!(refusal.message.contains("no answer"), "{refusal}");
-    assert_eq!(START_INSTANCE.time_limit(), Duration::from_secs(51));
+    assert_eq!(crate::aliyun::request::START_INSTANCE.time_limit(), Duration::from_secs(51));
 }
 
 #[tokio::test]
