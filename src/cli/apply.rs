@@ -168,10 +168,12 @@ async fn carry_out(
             }
             progress.borrow_mut().hear(event);
         }
-        Heard::Unsaved(error) => console.say(
-            Level::Error,
-            format_args!("the state could not be saved: {error}. The apply goes on and will try again"),
-        ),
+        Heard::Unsaved(error) => progress.borrow_mut().aside(|| {
+            console.say(
+                Level::Error,
+                format_args!("the state could not be saved: {error}. The apply goes on and will try again"),
+            );
+        }),
     };
     let clock = move || environment.now();
     let apply = reconcile::Apply {
@@ -186,11 +188,13 @@ async fn carry_out(
     let began = Instant::now();
     let interrupted = async {
         session.interruption.asked().await;
-        console.say(
-            Level::Note,
-            "interrupted: nothing more is called, and answers under way are awaited; a second interruption ends this \
-             at once",
-        );
+        progress.borrow_mut().aside(|| {
+            console.say(
+                Level::Note,
+                "interrupted: nothing more is called, and answers under way are awaited; a second interruption ends \
+                 this at once",
+            );
+        });
     };
     let mut applying = pin!(reconcile::apply(apply, interrupted, listen));
     let mut ticks = tokio::time::interval(TICK);

@@ -132,6 +132,14 @@ impl Progress {
         }
     }
 
+    /// Writes something else to the same stream, while the display is out of its way.
+    pub fn aside(&mut self, write: impl FnOnce()) {
+        match &self.output {
+            Output::Display(display) => display.bars.suspend(write),
+            Output::Lines { .. } => write(),
+        }
+    }
+
     /// Ends it: the display goes away, the lines stay.
     pub fn finish(&mut self) {
         match &mut self.output {
