@@ -56,6 +56,8 @@ pub(super) enum LoadError {
 /// An account: everything that the file says, checked.
 #[derive(Debug)]
 pub(super) struct Account {
+    /// The id of the account, digits.
+    pub(super) id: String,
     /// The access keys that may sign, in the order of the file; never empty.
     pub(super) keys: Vec<AccessKey>,
     /// Where what happens is kept.
@@ -67,7 +69,15 @@ pub(super) struct Account {
     /// How long reads show the status of before.
     pub(super) lag: Duration,
     /// How often each action may be called.
-    pub(super) limits: BTreeMap<String, Rate>,
+    pub(super) limits: BTreeMap<String, Limit>,
+    /// The roles that may be assumed, in the order of the file.
+    pub(super) roles: Vec<Role>,
+    /// How long temporary keys live at most; `None` is as long as was asked for.
+    pub(super) longest_session: Option<Duration>,
+    /// The actions that nobody may call.
+    pub(super) denied: BTreeSet<String>,
+    /// Where answers vary as those of ECS do.
+    pub(super) quirks: Quirks,
     /// The instances, in the order of the file.
     pub(super) instances: Vec<Instance>,
     /// What goes wrong with requests, in the order of the file.
@@ -88,6 +98,39 @@ pub(super) struct AccessKey {
     pub(super) secret: SecretString,
     /// The security token that has to come along, for temporary keys.
     pub(super) token: Option<SecretString>,
+}
+
+/// A role that may be assumed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Role {
+    /// `acs:ram::1234567890123456:role/ops`.
+    pub(super) arn: String,
+    /// What who assumes it has to know, if anything.
+    pub(super) external_id: Option<String>,
+}
+
+impl Role {
+    /// The last part of its name.
+    pub(super) fn name(&self) -> &str {
+        self.arn.rsplit_once('/').map_or("", |(_, name)| name)
+    }
+}
+
+/// How often an action may be called in each region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limit {
+    pub(super) rate: Rate,
+    /// Whether a refusal says in a header when to come again.
+    pub(super) retry_after: bool,
+}
+
+/// Where ECS answers now in the one form and now in the other, whether this one takes the rarer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Quirks {
+    /// The code of an item of a batch that was done is the number 200 and not a text.
+    pub(super) numeric_codes: bool,
+    /// With token paging every other page is empty, and the others are half full.
+    pub(super) empty_pages: bool,
 }
 
 /// One instance as the account file gives it.
@@ -111,6 +154,9 @@ pub(super) struct Instance {
     pub(super) instance_type: String,
     /// How it was stopped, where it begins stopped.
     pub(super) stopped_mode: StoppedMode,
+    pub(super) vpc: String,
+    /// Empty for the default group.
+    pub(super) resource_group: String,
     pub(super) public_ip: Option<String>,
     pub(super) private_ip: Option<String>,
 }
@@ -126,6 +172,12 @@ pub(super) struct Fault {
     pub(super) first: u64,
     /// How many it strikes; `None` is every one from the first on.
     pub(super) times: Option<u64>,
+    /// From when on it strikes, counted from the beginning of the memory; `None` is from the first on.
+    pub(super) from: Option<Duration>,
+    /// How long it strikes from then on, or from the first request that it struck; `None` is by count.
+    pub(super) lasts: Option<Duration>,
+    /// Whether its refusals say in a header when it will be over.
+    pub(super) retry_after: bool,
     /// How much later than usual the answer leaves. What is asked for happens on arrival all the same.
     pub(super) delay: Duration,
     /// What goes wrong; `None` where nothing but the delay does.
@@ -206,6 +258,11 @@ impl Account {
     /// The place of an instance in [`Account::instances`].
     pub(super) fn position(&self, id: &str) -> Option<usize> {
         self.positions.get(id).copied()
+    }
+
+    /// The role of that name.
+    pub(super) fn role(&self, arn: &str) -> Option<&Role> {
+        self.roles.iter().find(|role| role.arn == arn)
     }
 
     /// The access key of that id.

@@ -42,7 +42,8 @@ faults:
     );
     assert_eq!(account.memory, Path::new("/accounts/../../state/web-shop.cloud.json"));
     assert_eq!((account.jitter, account.lag), (0.2, Duration::from_millis(500)));
-    assert_eq!(account.limits.get("StartInstance"), Some(&Rate { most: 20, window: 1 }));
+    let limit = |most, window, retry_after| Limit { rate: Rate { most, window }, retry_after };
+    assert_eq!(account.limits.get("StartInstance"), Some(&limit(20, 1, false)));
     let db = &account.instances[account.position("i-bp1db0000000000001").unwrap()];
     assert_eq!((db.start, db.stop), (Duration::from_secs(4), Duration::from_secs(1)));
     assert_eq!(account.instances[2].status, Status::Stopped);
@@ -86,7 +87,7 @@ instances:
   - { id: i-a, expires: 2026-01-01T00:00Z }
   - { id: i-a, locks: [rust] }
 faults:
-  - { action: StartInstances, error: X }
+  - { action: RebootInstances, error: X }
   - { instance: i-b, nth: 0, stuck: true, truncate: true }
   - { at: 1s, delay: 2s }
   - { at: 1s, set: { i-c: Running } }
@@ -106,11 +107,11 @@ faults:
         "8:25: only subscriptions expire",
         "9:11: there are two instances i-a",
         "9:24: \"rust\" is not a lock",
-        "11:15: \"StartInstances\" is not an action",
+        "11:15: \"RebootInstances\" is not an action",
         "12:5: one fault does one thing",
         "12:17: there is no instance i-b",
         "12:27: it counts from 1",
-        "13:5: at goes with set, lock or unlock only",
+        "13:5: at goes with set, lock or unlock, or with for",
         "14:5: there is no instance i-c",
         "15:5: set, lock and unlock happen by themselves",
         "16:13: drop: during has no meaning",

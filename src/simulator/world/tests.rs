@@ -43,12 +43,14 @@ fn request(action: &str, instance: Option<&str>, phases: Vec<Phase>) -> RequestL
         action: action.to_owned(),
         instance: instance.map(str::to_owned),
         ids: None,
+        region: "cn-hangzhou".to_owned(),
         parameters: BTreeMap::new(),
         answer: ACCEPTED.to_owned(),
         request_id: String::new(),
         answered: true,
         faults: Vec::new(),
         phases,
+        items: Vec::new(),
     }
 }
 
@@ -147,7 +149,7 @@ fn a_released_instance_is_not_found() {
     let not_found = Err(Refusal::of("InvalidInstanceId.NotFound"));
     assert_eq!(call(&mut world, "i-a", START, at(0)), not_found);
     assert_eq!(call(&mut world, "i-z", START, at(0)), not_found);
-    assert_eq!(world.shown(at(0)).count(), 1);
+    assert_eq!(world.shown_from(0, at(0)).count(), 1);
     assert_eq!(world.change("i-a", &Change::Set(Status::Running), at(0)), None);
 }
 
@@ -267,9 +269,10 @@ faults:
 /// Which fault strikes each of a row of requests, by position, and counts them.
 fn strikes(world: &mut World, requests: &[(&str, &str)]) -> Vec<Option<usize>> {
     let strike = |(action, id): &(&str, &str)| {
-        let (faults, striking) = world.faults(action, &[*id]);
+        let Strikes { counted: faults, call, .. } =
+            world.strikes(Struck { action, ids: &[*id], item_action: None }, at(0));
         let position =
-            striking.map(|fault| world.account.faults.iter().position(|other| other == fault).unwrap());
+            call.map(|strike| world.account.faults.iter().position(|other| other == strike.fault).unwrap());
         let line = RequestLine { faults, ..request(action, None, Vec::new()) };
         world.apply(&LogLine { at: at(0), event: LogEvent::Request(line) });
         position
@@ -305,7 +308,7 @@ faults:
 fn a_limit_holds_within_its_window_and_starts_again_with_the_next() {
     let mut world = world("limits: { StartInstance: 2/min, StopInstance: 1/s }\ninstances: [{ id: i-a }]");
     let mut ask = |action: &str, moment| {
-        let throttled = world.is_throttled(action, at(moment));
+        let throttled = world.throttled(action, "cn-hangzhou", at(moment)).is_some();
         world.apply(&LogLine { at: at(moment), event: LogEvent::Request(request(action, None, Vec::new())) });
         throttled
     };
