@@ -49,3 +49,56 @@ impl World {
         counted.1 = counted.1.saturating_add(1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{at, request, world};
+    use super::*;
+    use crate::simulator::log::{LogEvent, LogLine, RequestLine};
+
+    #[test]
+    fn a_limit_holds_within_its_window_and_starts_again_with_the_next() {
+        let mut world =
+            world("limits: { StartInstance: 2/min, StopInstance: 1/s }\ninstances: [{ id: i-a }]");
+        let mut ask = |action: &str, moment| {
+            let throttled = world.throttled(action, "cn-hangzhou", at(moment)).is_some();
+            world.apply(&LogLine {
+                at: at(moment),
+                event: LogEvent::Request(request(action, None, Vec::new())),
+            });
+            throttled
+        };
+        assert!(!ask("StartInstance", 0));
+        assert!(!ask("StartInstance", 100));
+        assert!(!ask("StopInstance", 100));
+        assert!(ask("StopInstance", 900));
+        assert!(!ask("StopInstance", 1000));
+        assert!(ask("StartInstance", 59_999));
+        assert!(!ask("StartInstance", 60_000));
+        assert!(!ask("DescribeInstances", 60_000));
+    }
+
+    #[test]
+    fn every_region_has_its_own_count() {
+        let mut world = world("limits: { StartInstance: 1/min }\ninstances: [{ id: i-a }]");
+        let line =
+            RequestLine { region: "cn-hongkong".to_owned(), ..request("StartInstance", None, Vec::new()) };
+        world.apply(&LogLine { at: at(0), event: LogEvent::Request(line) });
+        assert_eq!(world.throttled("StartInstance", "cn-hangzhou", at(0)), None);
+        assert!(world.throttled("StartInstance", "cn-hongkong", at(0)).is_some());
+    }
+
+    #[test]
+    fn a_refusal_says_when_to_come_again_where_the_account_has_it_so() {
+        for (limit, moment, wait) in [
+            ("0/min", 10_500, None),
+            ("{ rate: 0/min, retry_after: true }", 10_500, Some(49_500)),
+            ("{ rate: 0/s, retry_after: true }", 10_999, Some(1)),
+            ("{ rate: 0/s, retry_after: false }", 10_999, None),
+        ] {
+            let world = world(&format!("limits: {{ StartInstance: {limit} }}\ninstances: [{{ id: i-a }}]"));
+            let throttled = world.throttled("StartInstance", "cn-hangzhou", at(moment)).unwrap();
+            assert_eq!(throttled.retry_after, wait.map(Duration::from_millis), "{limit}");
+        }
+    }
+}

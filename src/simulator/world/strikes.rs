@@ -1,5 +1,8 @@
 //! Which faults strike a request, and which only count it.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
