@@ -1,3 +1,10 @@
+//! What each operation makes of its parameters. This file has the account, how to call, and the reads and calls of
+//! single instances.
+
+mod batches;
+mod identity;
+mod tokens;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,12 +19,19 @@ fn now() -> Timestamp {
 }
 
 fn world(instances: &str) -> World {
-    let text =
-        format!("account: '1'\nkeys: [{{ id: k, secret: s }}]\nregion: cn-hangzhou\ninstances:\n{instances}");
+    account(&format!("instances:\n{instances}"))
+}
+
+fn account(rest: &str) -> World {
+    let text = format!("account: '1'\nkeys: [{{ id: k, secret: s }}]\nregion: cn-hangzhou\n{rest}");
     World::new(Arc::new(Account::parse(text.as_bytes(), Path::new("a.yaml")).unwrap()), now())
 }
 
 fn call(world: &World, action: &str, query: &str) -> Result<serde_json::Value, Refusal> {
+    call_as(&Caller::Account, world, action, query)
+}
+
+fn call_as(caller: &Caller, world: &World, action: &str, query: &str) -> Result<serde_json::Value, Refusal> {
     let parameters = Parameters::read(query, "").unwrap();
     let operation = named(action)?;
     let subject = (operation.subject)(&parameters);
@@ -30,7 +44,7 @@ fn call(world: &World, action: &str, query: &str) -> Result<serde_json::Value, R
     let done = (operation.perform)(&Call {
         world,
         parameters: &parameters,
-        caller: &Caller::Account,
+        caller,
         request_id: "R",
         strikes: &strikes,
         draw: 0.5,
@@ -61,7 +75,7 @@ fn park() -> World {
         "  - { id: i-a, name: web-1, status: Running, tags: { role: web, env: dev }, zone: cn-hangzhou-i }
   - { id: i-b, name: web-2, tags: { role: web, env: prod } }
   - { id: i-c, name: db, charge: PrePaid, expires: 2026-01-01T00:00:30Z, locks: [financial], type: ecs.r7.xlarge }
-  - { id: i-d, name: far, region: cn-hongkong }
+  - { id: i-d, name: far, region: cn-hongkong, vpc: vpc-far, resource_group: rg-far }
   - { id: i-e, name: gone, status: Released }
 ",
     )
@@ -86,6 +100,9 @@ fn every_filter_narrows_the_list() {
         ("InstanceChargeType=PrePaid", &["i-c"]),
         ("InstanceType=ecs.r7.xlarge", &["i-c"]),
         ("LockReason=Financial", &["i-c"]),
+        ("VpcId=vpc-sim", &["i-a", "i-b", "i-c"]),
+        ("VpcId=vpc-far", &[]),
+        ("ResourceGroupId=rg-far", &[]),
         ("Status=Running&InstanceName=web-2", &[]),
         ("PageSize=2", &["i-a", "i-b"]),
         ("PageSize=2&PageNumber=2", &["i-c"]),
@@ -198,6 +215,57 @@ fn statuses_come_in_pages_of_fifty_at_most() {
             {"InstanceId": "i-a", "Status": "Running"}, {"InstanceId": "i-c", "Status": "Stopped"},
         ]})
     );
+}
+
+#[test]
+fn one_instance_is_shown_flat_and_in_other_forms() {
+    let world = world("  - { id: i-a, charge: PrePaid, expires: 2027-01-01T00:00:30Z, locks: [security] }\n");
+    let shown = call(&world, "DescribeInstanceAttribute", "InstanceId=i-a").unwrap();
+    for (name, value) in [
+        ("Status", "Stopped"),
+        ("StoppedMode", "KeepCharging"),
+        ("ExpiredTime", "2027-01-01T00:00:00Z"),
+        ("IoOptimized", "optimized"),
+    ] {
+        assert_eq!(shown[name], value, "{name}");
+    }
+    assert_eq!(shown["OperationLocks"], serde_json::json!({"LockReason": [{"LockReason": "security"}]}));
+    assert_eq!(code(&world, "DescribeInstanceAttribute", "InstanceId=i-z"), "InvalidInstanceId.NotFound");
+    assert_eq!(code(&world, "DescribeInstanceAttribute", ""), "MissingParameter");
+}
+
+#[test]
+fn regions_are_the_public_ones_and_those_of_the_account() {
+    let world = world("  - { id: i-a, region: cn-private-1 }\n");
+    let answer = call(&world, "DescribeRegions", "AcceptLanguage=en-US").unwrap();
+    let regions = answer["Regions"]["Region"].as_array().unwrap();
+    let count = |id: &str| regions.iter().filter(|region| region["RegionId"] == *id).count();
+    assert_eq!(["cn-hangzhou", "cn-private-1", "cn-nowhere"].map(count), [1, 1, 0]);
+    assert_eq!(regions[0]["RegionEndpoint"], "ecs.cn-hangzhou.aliyuncs.com");
+    assert_eq!(code(&world, "DescribeRegions", "AcceptLanguage=tlh"), "InvalidAcceptLanguage.NotFound");
+}
+
+/// The documented trap: a read without permission finds nothing, and only a dry run tells why.
+#[test]
+fn what_is_denied_is_refused_except_that_a_list_is_empty() {
+    let world = account(
+        "instances: [{ id: i-a }]
+permissions: { deny: [StartInstance, StartInstances, DescribeInstances, DescribeRegions] }",
+    );
+    assert_eq!(ids(&world, ""), [""; 0]);
+    assert_eq!(ids(&world, "InstanceIds=[\"i-a\"]"), [""; 0]);
+    for (action, query, expected) in [
+        ("DescribeInstances", "RegionId=cn-hangzhou&DryRun=true", "Forbidden.RAM"),
+        ("DescribeRegions", "", "Forbidden.RAM"),
+        ("DescribeInstanceStatus", "RegionId=cn-hangzhou", "ok"),
+        ("StartInstance", "InstanceId=i-a", "Forbidden.RAM"),
+        ("StartInstance", "InstanceId=i-z", "Forbidden.RAM"),
+        ("StartInstance", "InstanceId=i-a&DryRun=true", "Forbidden.RAM"),
+        ("StartInstances", "RegionId=cn-hangzhou&InstanceId.1=i-a", "Forbidden.RAM"),
+        ("StopInstance", "InstanceId=i-a&DryRun=true", "IncorrectInstanceStatus"),
+    ] {
+        assert_eq!(code(&world, action, query), expected, "{action} {query}");
+    }
 }
 
 #[test]
