@@ -126,8 +126,8 @@ class Classic(unittest.TestCase):
             seen.extend(it["InstanceId"] for it in page)
             if not page:
                 break
-        self.assertEqual(len(seen), 16)
-        self.assertEqual(len(set(seen)), 16)
+        self.assertEqual(len(seen), 18)
+        self.assertEqual(len(set(seen)), 18)
 
     def test_starts_and_stops_in_every_form(self):
         for form, method in itertools.product(FORMATS, METHODS):
@@ -146,6 +146,14 @@ class Classic(unittest.TestCase):
                 attribute = send(filled(DescribeInstanceAttributeRequest(), InstanceId=instance), **how)
                 mode = attribute["StoppedMode"] if form == "json" else attribute.findtext("StoppedMode")
                 self.assertEqual(mode, "StopCharging")
+
+    def test_parameters_may_be_in_a_form(self):
+        request = CommonRequest(domain=HOST, version="2014-05-26", action_name="StartInstance")
+        request.set_protocol_type("http")
+        request.set_method("POST")
+        request.add_body_params("InstanceId", "i-classicform")
+        client().do_action_with_exception(request)
+        self.assertEqual(status_of("i-classicform"), "Running")
 
     def test_refusals_have_their_documented_code_and_status(self):
         def start(instance, **more):

@@ -6,7 +6,7 @@ import unittest
 from alibabacloud_ecs20140526 import models
 from alibabacloud_ecs20140526.client import Client
 from alibabacloud_tea_openapi.client import Client as OpenApiClient
-from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
+from alibabacloud_tea_openapi.exceptions import AlibabaCloudException, ThrottlingException
 from alibabacloud_tea_openapi.models import Config, OpenApiRequest, Params
 from darabonba.runtime import RuntimeOptions
 
@@ -57,7 +57,7 @@ class New(unittest.TestCase):
             token = body.next_token
             if not token:
                 break
-        self.assertEqual((len(seen), len(set(seen)), pages), (16, 16, 2), "3 is put right to 10")
+        self.assertEqual((len(seen), len(set(seen)), pages), (18, 18, 2), "3 is put right to 10")
 
     def test_lists_by_ids_and_filters(self):
         for filters, expected in [
@@ -104,6 +104,11 @@ class New(unittest.TestCase):
             ]:
                 with self.subTest(code=code, changes=changes):
                     self.refused(code, status, using.start_instance, request)
+
+    def test_a_throttled_call_says_when_to_come_again(self):
+        refusal = self.refused("Throttling.User", 400, client().start_instance, start("i-hotter"))
+        self.assertIsInstance(refusal, ThrottlingException)
+        self.assertIn(refusal.retry_after, range(1, 3_600_001), "in milliseconds")
 
     def test_keys_that_are_not_right_are_refused(self):
         regions = models.DescribeRegionsRequest()
