@@ -2,6 +2,26 @@
 //!
 //! Reading is pure; the one function that touches a file is [`Account::load`]. Every problem names its line and
 //! column. The file is the user's: it is never written.
+//!
+//! ```yaml
+//! account: "1234567890123456"
+//! keys: [{ id: sim-key, secret: sim-secret }]     # token: makes it a temporary one that never ends
+//! region: cn-hangzhou
+//! memory: cloud.json                              # else beside this file
+//! pace: { start: 2s, stop: 1s, jitter: 20% }
+//! lag: 0s
+//! limits: { StartInstance: 20/s, StopInstance: { rate: 100/min, retry_after: true } }   # in each region
+//! roles: [{ arn: "acs:ram::1234567890123456:role/ops", external_id: shared }]
+//! sts: { duration: 20s }                          # the keys of roles live no longer
+//! permissions: { deny: [StartInstance, DescribeInstances] }
+//! quirks: { numeric_codes: true, empty_pages: true }
+//! instances: [{ id: i-bp1db, name: db, status: Stopped, tags: { role: db }, vpc: vpc-1, resource_group: rg-1 }]
+//! faults:
+//!   - { action: StartInstance, instance: i-bp1db, nth: 1, times: 2, error: InternalError }    # in batches: that item
+//!   - { action: StartInstance, throttle: 5s, retry_after: true }      # from the first on; or at: 10s, or nth: 3
+//!   - { at: 1m, for: 10s, http: 503 }
+//!   - { at: 10s, set: { i-bp1db: Stopped } }
+//! ```
 
 mod check;
 mod document;

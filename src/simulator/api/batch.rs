@@ -9,6 +9,8 @@ use crate::simulator::request::Parameters;
 use crate::simulator::status::Status;
 use crate::simulator::world::PowerCall;
 
+const NOT_FOUND: &str = "InvalidInstanceId.NotFound";
+
 pub(super) fn started(parameters: &Parameters) -> Subject {
     Subject::Batch { item_action: "StartInstance", ids: numbered_ids(parameters) }
 }
@@ -65,7 +67,7 @@ fn checked_ids(parameters: &Parameters) -> Result<Vec<String>, Refusal> {
     let ids = numbered_ids(parameters);
     if ids.is_empty() {
         // The one place where the documentation gives this code the status 403.
-        let refusal = Refusal::of("InvalidInstanceId.NotFound");
+        let refusal = Refusal::of(NOT_FOUND);
         return Err(Refusal { status: 403, ..refusal }.saying("The specified InstanceIds are null."));
     }
     if ids.len() > MOST_IDS {
@@ -89,7 +91,7 @@ fn decide(
         return Err(refusal);
     }
     if world.given(id).is_some_and(|given| given.region != region) {
-        return Err(Refusal::of("InvalidInstanceId.NotFound"));
+        return Err(Refusal::of(NOT_FOUND));
     }
     // Each item has a draw of its own: multiples of the golden ratio spread evenly, wherever they begin.
     #[expect(clippy::cast_precision_loss, reason = "there are at most a hundred items")]
@@ -98,7 +100,9 @@ fn decide(
 }
 
 fn response(call: &Call<'_>, item: &Item) -> Value {
-    let before = call.world.status(&item.instance, call.now).filter(|status| **status != Status::Released);
+    // Where there is no such instance, it has no status.
+    let is_there = item.outcome.as_ref().map_or_else(|refusal| refusal.code != NOT_FOUND, |_| true);
+    let before = call.world.status(&item.instance, call.now).filter(|_| is_there);
     let before = before.map_or("", Status::as_str);
     let (after, code, message) = match &item.outcome {
         Ok(phases) => {

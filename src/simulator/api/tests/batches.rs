@@ -35,7 +35,7 @@ fn success_first_judges_every_instance_for_itself() {
         ["i-a", "Stopped", "Starting", "200"],
         ["i-b", "Running", "Running", "IncorrectInstanceStatus"],
         ["i-c", "Stopped", "Stopped", "InstanceLockedForSecurity"],
-        ["i-d", "Stopped", "Stopped", "InvalidInstanceId.NotFound"],
+        ["i-d", "", "", "InvalidInstanceId.NotFound"],
         ["i-e", "Stopped", "Stopped", "DiskError"],
         ["i-f", "", "", "InvalidInstanceId.NotFound"],
         ["i-z", "", "", "InvalidInstanceId.NotFound"],

@@ -128,6 +128,7 @@ fn an_authorization_that_cannot_be_read_is_incomplete() {
         "ACS3-HMAC-SHA256",
         "ACS3-HMAC-SHA256 Credential=k,Signature=0",
         "ACS3-HMAC-SHA256 Credential=k,SignedHeaders=host;no-such-header,Signature=0",
+        &format!("ACS3-HMAC-SHA256 Credential=k,SignedHeaders={},Signature=0", "host;".repeat(1000)),
     ] {
         let draft = Draft::new().with("x-acs-content-sha256", "0").with("authorization", text);
         assert_eq!(code_of(&draft.sent()), "IncompleteSignature", "{text}");
