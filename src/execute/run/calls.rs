@@ -76,6 +76,9 @@ impl Run<'_> {
         match self.needs(now, step) {
             Needs::Met => {}
             Needs::NotSeenLately => return self.gate(step).parked.push(step),
+            Needs::CannotBeSeen(refusal) => {
+                return self.take_turn(now, step, Turn::Fail(Failure::CannotLook(refusal)));
+            }
             Needs::Unmet(need) => {
                 let failure = Failure::NeedMoved {
                     need: self.plan.changes[need].address.clone(),
@@ -135,6 +138,9 @@ impl Run<'_> {
                 Goal::Stopped => standing.not_stopped,
             };
             if !is_fresh(standing.oldest, now) {
+                if let Some(refusal) = self.cannot_be_seen(after.group.at()) {
+                    return Needs::CannotBeSeen(refusal);
+                }
                 self.ask_for(after.group.at(), now);
                 answer = Needs::NotSeenLately;
             } else if let Some(unmet) = unmet {
@@ -149,6 +155,12 @@ impl Run<'_> {
             }
         }
         answer
+    }
+
+    /// Why a group cannot be looked at any more. Its instances all live at one provider.
+    fn cannot_be_seen(&self, group: usize) -> Option<Refusal> {
+        let &change = self.plan.groups[group].changes.first()?;
+        self.providers[self.provider_of[change]].hopeless().cloned()
     }
 
     /// Wants looks at the instances of a group, once for all the steps that wait for them. All together: those that

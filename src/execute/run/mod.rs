@@ -51,6 +51,8 @@ const WAIT_FOR_LOOKS: [Duration; 5] = [
     Duration::from_secs(8),
     Duration::from_secs(10),
 ];
+/// So many failures in a row that nothing will mend, and those who wait for a look give up.
+const HOPELESS: u32 = 3;
 /// A timeout is declared on a look made after the deadline; if none succeeds within so long, the step fails as not
 /// to be looked at.
 const GRACE: Duration = Duration::from_secs(60);
@@ -104,6 +106,14 @@ struct Provider {
     stops: Gate,
 }
 
+impl Provider {
+    /// Why looks there have been refused so often, and so finally, that nothing will mend it.
+    fn hopeless(&self) -> Option<&Refusal> {
+        let last = self.look_refusal.as_ref().filter(|refusal| refusal.advice == Advice::Final);
+        last.filter(|_| self.poll.failures() >= HOPELESS)
+    }
+}
+
 /// The calls of one action at one provider.
 #[derive(Debug, Default)]
 struct Gate {
@@ -144,6 +154,8 @@ enum Needs {
     Met,
     NotSeenLately,
     Unmet(usize),
+    /// Looks at it are refused for good.
+    CannotBeSeen(Refusal),
 }
 
 impl<'p> Run<'p> {
