@@ -71,7 +71,7 @@ fn blindness() -> impl Strategy<Value = Vec<Blind>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_step_is_accounted_for_once_whatever_fails(
