@@ -100,6 +100,61 @@ const SHARED_HOSTS: &[(&str, &[&str])] = &[
     ("ecs.cn-shenzhen-cloudstone.aliyuncs.com", &["eu-west-1-oxs"]),
 ];
 
+/// The regions with an endpoint inside VPCs, which is reached from a VPC in the same region only.
+const VPC_REGIONS: &[&str] = &[
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ap-southeast-8",
+    "cn-beijing",
+    "cn-beijing-finance-1",
+    "cn-chengdu",
+    "cn-fuzhou",
+    "cn-guangzhou",
+    "cn-hangzhou",
+    "cn-heyuan",
+    "cn-heyuan-acdr-1",
+    "cn-hongkong",
+    "cn-huhehaote",
+    "cn-nanjing",
+    "cn-north-2-gov-1",
+    "cn-qingdao",
+    "cn-shanghai",
+    "cn-shanghai-finance-1",
+    "cn-shenzhen",
+    "cn-shenzhen-finance-1",
+    "cn-wuhan-lr",
+    "cn-wulanchabu",
+    "cn-zhangjiakou",
+    "cn-zhengzhou-jva",
+    "cn-zhongwei",
+    "eu-central-1",
+    "eu-west-1",
+    "me-central-1",
+    "me-east-1",
+    "na-south-1",
+    "us-east-1",
+    "us-southeast-1",
+    "us-west-1",
+];
+
+/// A region without an endpoint inside VPCs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the region {region} has no endpoint inside VPCs that powerform knows: take `network: vpc` away, or write the \
+     endpoint into provider.endpoint"
+)]
+pub struct NoVpcEndpoint {
+    /// The region.
+    pub region: Region,
+}
+
 /// A region that this program has not heard of. It may be new: whether to go on is for the caller to decide.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the region \"{region}\" is not known{}", did_you_mean(.near))]
@@ -128,7 +183,7 @@ fn did_you_mean(near: &[&str]) -> String {
 pub fn check_region(region: &Region) -> Result<(), UnknownRegion> {
     let name = region.as_str();
     let mapped = SHARED_HOSTS.iter().flat_map(|(_, regions)| regions.iter());
-    if REGIONS.iter().chain(mapped).any(|known| *known == name) {
+    if REGIONS.iter().chain(VPC_REGIONS).chain(mapped).any(|known| *known == name) {
         return Ok(());
     }
     // Half of the names differ from some other by one digit, so only the closest few are worth saying.
@@ -174,6 +229,33 @@ impl Endpoint {
             Some((host, _)) => Self::explicit(host),
             None => Self::explicit(&format!("ecs.{name}.aliyuncs.com")),
         }
+    }
+
+    /// The endpoint of a region inside VPCs.
+    ///
+    /// # Errors
+    /// [`NoVpcEndpoint`] if the region has none: a host name of that form would not resolve.
+    pub fn vpc(region: &Region) -> Result<Self, NoVpcEndpoint> {
+        let refuse = || NoVpcEndpoint { region: region.clone() };
+        let name = region.as_str().to_ascii_lowercase();
+        if !VPC_REGIONS.contains(&name.as_str()) {
+            return Err(refuse());
+        }
+        Self::explicit(&format!("ecs-vpc.{name}.aliyuncs.com")).map_err(|_| refuse())
+    }
+
+    /// The endpoint of the Security Token Service: in a region, inside the VPCs of a region, or for the world.
+    ///
+    /// # Errors
+    /// [`InvalidEndpoint`] if the region's name cannot be part of a host name.
+    pub fn sts(region: Option<&str>, vpc: bool) -> Result<Self, InvalidEndpoint> {
+        let Some(region) = region else { return Self::explicit("sts.aliyuncs.com") };
+        let region = Region::new(region).map_err(|_| InvalidEndpoint {
+            text: region.to_owned(),
+            why: "a region's name has letters, digits and hyphens only",
+        })?;
+        let host = if vpc { "sts-vpc" } else { "sts" };
+        Self::explicit(&format!("{host}.{}.aliyuncs.com", region.as_str().to_ascii_lowercase()))
     }
 
     /// An endpoint that a person wrote: `https://host`, `host` (which means https), or for a simulator on this
@@ -282,6 +364,32 @@ mod tests {
             assert!(check_region(&region(name)).is_ok(), "{name}");
             assert!(Endpoint::public(&region(name)).is_ok(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_region_without_a_vpc_endpoint_is_refused_by_name() {
+        for name in VPC_REGIONS {
+            let endpoint = Endpoint::vpc(&region(name)).expect("there is one").to_string();
+            assert_eq!(endpoint, format!("https://ecs-vpc.{name}.aliyuncs.com"));
+            assert!(check_region(&region(name)).is_ok(), "{name}");
+        }
+        for name in ["rus-west-1", "cn-hangzhou-finance", "cn-atlantis"] {
+            let error = Endpoint::vpc(&region(name)).expect_err(name).to_string();
+            assert!(error.contains(name) && error.contains("network: vpc"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_security_token_service_is_reached_in_the_world_a_region_or_a_vpc() {
+        for (region, vpc, endpoint) in [
+            (None, false, "https://sts.aliyuncs.com"),
+            (None, true, "https://sts.aliyuncs.com"),
+            (Some("cn-beijing"), false, "https://sts.cn-beijing.aliyuncs.com"),
+            (Some("cn-beijing"), true, "https://sts-vpc.cn-beijing.aliyuncs.com"),
+        ] {
+            assert_eq!(Endpoint::sts(region, vpc).expect("a host").to_string(), endpoint);
+        }
+        assert!(Endpoint::sts(Some("evil.example/"), false).is_err());
     }
 
     #[test]
