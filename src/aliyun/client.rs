@@ -5,15 +5,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
-use std::sync::Arc;
 
-use jiff::Timestamp;
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, DATE, HeaderMap};
-use reqwest::{Certificate, redirect, retry as http_retry};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, DATE};
 use tokio::time::{Duration, Instant};
 use uuid::Uuid;
 
-use super::credentials::Credentials;
+use super::credentials::{self, CredentialError, CredentialSource, Credentials};
 use super::endpoint::Endpoint;
 use super::refusal::{Sent, Silence, judge, of_silence};
 use super::request::{CONNECT_TIMEOUT, Effect, Page, Request, SignedRequest, sign_attempt};
@@ -22,44 +19,31 @@ use super::response::{
     read_retry_after,
 };
 use super::retry::{Policy, Retry, STANDARD, Tried};
+use super::transport::{Line, Transport, causes, header};
 use crate::cloud::{Accepted, Advice, Cloud, LOOK_LIMIT, Refusal, StartRequest, StopRequest};
 use crate::fleet::{InstanceId, Region, Sighting};
 
-/// Tells the time. Requests carry it, so it should be that of the machine.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-
-/// How long an unused connection is kept. Short, because gateways drop idle connections without a word, and a write
-/// on a connection that has just been dropped ends with an unknown outcome.
-const IDLE_CONNECTION: Duration = Duration::from_secs(15);
+pub use super::surroundings::Clock;
+pub use super::transport::SetupError;
 
 /// The most pages that one look takes. The ids of a look fit on one page; were ECS to hold on to its default of 10
 /// instances a page, they would fit on ten.
 const MOST_PAGES: u32 = 12;
 
-/// What a client is made of. Nothing is read from the environment, except that requests to other machines go through
-/// the proxies that the usual variables name.
+/// What a client is made of. Nothing is read from the environment.
 pub struct Setup {
     /// Where requests are sent.
     pub endpoint: Endpoint,
     /// The region.
     pub region: Region,
-    /// Who asks.
-    pub credentials: Credentials,
+    /// Who asks: looked up for each attempt, because temporary credentials are replaced while a run goes on.
+    pub credentials: CredentialSource,
+    /// How requests leave this machine.
+    pub transport: Transport,
     /// The login name of a RAM user's account (`name@domain`), sent with StartInstance where it is set.
     pub owner_account: Option<String>,
     /// The time.
     pub clock: Clock,
-}
-
-/// Why a client could not be made.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the HTTPS client cannot be set up: {why}. Check the machine's CA certificates and the variables SSL_CERT_FILE \
-     and SSL_CERT_DIR"
-)]
-pub struct SetupError {
-    /// Why, in words.
-    why: String,
 }
 
 /// One region of one account, over HTTP.
@@ -89,7 +73,12 @@ impl Client {
     }
 
     fn with_policy(setup: Setup, policy: Policy) -> Result<Self, SetupError> {
-        let http = http_client(&setup.endpoint).map_err(|error| SetupError { why: causes(&error) })?;
+        let line = Line {
+            encrypted: setup.endpoint.is_encrypted(),
+            local: setup.endpoint.is_loopback(),
+            connect: CONNECT_TIMEOUT,
+        };
+        let http = setup.transport.client(line)?;
         Ok(Self { setup, http, policy })
     }
 
@@ -102,16 +91,28 @@ impl Client {
         let begun = Instant::now();
         let effect = request.operation.effect;
         let mut tried = Tried::default();
+        let mut replaced = false;
         loop {
             let limit = match effect {
                 Effect::Read => self.policy.deadline.saturating_sub(begun.elapsed()),
                 Effect::Write => Duration::MAX,
             };
             tried.attempts = tried.attempts.saturating_add(1);
-            let mut refusal = match self.attempt(request, decode, tried.attempts, limit).await {
+            let credentials =
+                self.setup.credentials.current().await.map_err(|error| no_credentials(&error))?;
+            let mut refusal = match self.attempt(request, decode, &credentials, tried.attempts, limit).await {
                 Ok(decoded) => return Ok(decoded),
                 Err(refusal) => refusal,
             };
+            // Refused before ECS looked at the request, so that a write may be sent again too.
+            if refusal.code.as_deref().is_some_and(credentials::refuses) && !replaced {
+                replaced = true;
+                match self.setup.credentials.replace(&credentials).await {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(error) => refusal.message.push_str(&format!(" (and {error})")),
+                }
+            }
             if refusal.code.as_deref() == Some("SignatureNonceUsed") {
                 tried.refused_nonces = tried.refused_nonces.saturating_add(1);
             }
@@ -134,10 +135,11 @@ impl Client {
         &self,
         request: &Request,
         decode: fn(&[u8]) -> Result<Decoded<T>, Unreadable>,
+        credentials: &Credentials,
         number: u32,
         limit: Duration,
     ) -> Result<Decoded<T>, Refusal> {
-        let Setup { endpoint, credentials, clock, .. } = &self.setup;
+        let Setup { endpoint, clock, .. } = &self.setup;
         let at = clock();
         let nonce = Uuid::new_v4().to_string();
         let signed = sign_attempt(request, credentials, at, &nonce);
@@ -247,64 +249,14 @@ fn page_follows(page: &Page, empty: bool, listed: u64, total: Option<u64>) -> bo
     !by_token && !empty && total.is_some_and(|total| total > listed)
 }
 
-/// The HTTP client: no redirects, no repetitions of its own, no compression.
-///
-/// One repetition stays that cannot be switched off: hyper takes a request to another connection if the pooled one
-/// turned out to be closed before any of it was written. ECS has seen nothing of it then, so its nonce is still good.
-fn http_client(endpoint: &Endpoint) -> Result<reqwest::Client, reqwest::Error> {
-    // Whoever is first installs it; a second attempt is refused and changes nothing.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("powerform/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .retry(http_retry::never())
-        .referer(false)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(IDLE_CONNECTION);
-    if endpoint.is_loopback() {
-        builder = builder.no_proxy();
-    }
-    builder = if endpoint.is_encrypted() {
-        // The system's roots and Mozilla's: a container without CA files can reach ECS all the same.
-        let mut roots = Vec::with_capacity(webpki_root_certs::TLS_SERVER_ROOT_CERTS.len());
-        for root in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
-            roots.push(Certificate::from_der(root)?);
-        }
-        builder.tls_certs_merge(roots)
-    } else {
-        // Without TLS no roots are needed, and none may be looked for: that fails where there are no CA files.
-        builder.tls_certs_only([])
-    };
-    builder.build()
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
+/// What the caller is told when there is nothing to sign with: nothing was sent.
+fn no_credentials(error: &CredentialError) -> Refusal {
+    Refusal::new(Advice::Final, error.to_string())
 }
 
 fn silence(error: reqwest::Error) -> Silence {
     let why = causes(&error);
     if error.is_connect() { Silence::NotConnected(why) } else { Silence::Broken(why) }
-}
-
-/// What lies under an error of the HTTP library. Its own first line is left out: it holds the address, and with it
-/// the query.
-fn causes(error: &reqwest::Error) -> String {
-    let mut words: Vec<String> = Vec::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let text = error.to_string();
-        cause = error.source();
-        if text.starts_with("client error (") {
-            continue;
-        }
-        // Many wrappers repeat what they wrap.
-        words.retain(|earlier| !text.contains(earlier.as_str()));
-        if !words.iter().any(|earlier| earlier.contains(&text)) {
-            words.push(text);
-        }
-    }
-    if words.is_empty() { "the HTTP library gives no reason".to_owned() } else { words.join(": ") }
 }
 
 /// One line for each attempt. Never the query: it holds the signature and the security token.

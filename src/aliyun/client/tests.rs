@@ -1,9 +1,10 @@
 //! The client against a scripted server on a real socket. Waits are lengths of real time, short where something must
 //! run out and generous where it must not.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
+use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -12,6 +13,8 @@ use super::*;
 use crate::aliyun::request::START_INSTANCE;
 use crate::aliyun::sign;
 use crate::fleet::{Power, StopMode, StopPolicy};
+
+mod renewal;
 
 const SECRET: &str = "testsecret";
 
@@ -165,12 +168,13 @@ fn client_of(address: &str) -> Client {
     let setup = Setup {
         endpoint: Endpoint::explicit(address).expect("loopback"),
         region: Region::new("cn-hangzhou").expect("valid"),
-        credentials: Credentials {
+        credentials: CredentialSource::fixed(Credentials {
             access_key_id: "testid".to_owned(),
             access_key_secret: SECRET.into(),
             security_token: None,
             source: "a test".to_owned(),
-        },
+        }),
+        transport: Transport::default(),
         owner_account: None,
         clock: Arc::new(clock),
     };
@@ -401,7 +405,11 @@ async fn each_attempt_is_one_log_line_and_no_level_shows_a_secret() {
     let guard = tracing::subscriber::set_default(subscriber);
     let server = Server::start(vec![failure(500, "Internal\\u001bError"), page(&["i-1"], "")]).await;
     let mut client = client_of(&server.address);
-    client.setup.credentials.security_token = Some("t0ken/x".into());
+    let credentials = client.setup.credentials.current().await.expect("fixed");
+    client.setup.credentials = CredentialSource::fixed(Credentials {
+        security_token: Some("t0ken/x".into()),
+        ..Credentials::clone(&credentials)
+    });
     client.describe(&[id("i-1"), id("i-2")]).await.expect("a look");
     drop(guard);
     let text = String::from_utf8(lines.0.lock().expect("no test panics here").clone()).expect("UTF-8");
