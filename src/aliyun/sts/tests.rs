@@ -218,3 +218,17 @@ async fn a_refusal_that_quotes_the_request_shows_no_secret() {
         assert!(!text.contains("t0ken") && !text.contains("t3st"), "{text}");
     }
 }
+
+#[tokio::test]
+async fn a_wrong_clock_is_diagnosed_by_the_time_of_the_server() {
+    let server = Server::start(|_, _| Said::Nothing).await;
+    let sts = sts(&server);
+    let body = r#"{"RequestId":"R","Code":"InvalidTimeStamp.Expired","Message":"expired"}"#;
+    let server_time = "2027-01-15T10:00:00Z".parse().expect("a time");
+    let reply = Reply { status: 400, server_time: Some(server_time), body: body.into() };
+    let by = credentials(None);
+    let question = Question { action: "AssumeRole", business: Vec::new(), by: Some(&by), secret: None };
+    let here = "2027-01-15T08:00:00Z".parse().expect("a time");
+    let error = sts.judge(&question, Ok(reply), here, read_issued).expect_err("refused").to_string();
+    assert!(error.contains("the clock of this machine is 2 hours behind STS's"), "{error}");
+}
