@@ -7,8 +7,9 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-use super::provider::{ProviderSettings, RoleToAssume};
+use super::provider::ProviderSettings;
 use super::resolve::Resolved;
+use super::role::RoleToAssume;
 use crate::fleet::{Desired, Entry, Members, Need, StopPolicy, Strength, Timeouts};
 
 /// The digest in lower-case hexadecimal.

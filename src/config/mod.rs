@@ -19,6 +19,7 @@ mod nearest;
 mod problem;
 mod provider;
 mod resolve;
+mod role;
 mod source;
 mod yaml;
 
@@ -31,7 +32,8 @@ use crate::fleet::Desired;
 
 pub use nearest::nearest;
 pub use problem::{Place, Problem, Problems, Related, Severity};
-pub use provider::{Format, Network, ProviderSettings, RoleToAssume, Signature};
+pub use provider::{Format, Network, ProviderSettings, Signature};
+pub use role::RoleToAssume;
 pub use source::{LARGEST_SOURCE, Source};
 
 /// The commented file that `powerform init` writes: a valid configuration that touches nothing.
