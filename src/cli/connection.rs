@@ -130,8 +130,10 @@ fn endpoint(
         return Endpoint::explicit(&endpoint).with_context(|| format!("the endpoint in {place}"));
     }
     if let Err(unknown) = endpoint::check_region(region) {
+        // A question ends itself.
+        let stop = if unknown.near.is_empty() { "." } else { "" };
         return Err(anyhow!(
-            "{unknown}. If it is newer than this version of powerform, write its endpoint into provider.endpoint or \
+            "{unknown}{stop} If it is newer than this version of powerform, write its endpoint into provider.endpoint or \
              {}",
             ENDPOINT_VARIABLES[0]
         ));

@@ -61,6 +61,7 @@ fn plan(endpoint: &str, variable: &str, value: &str) -> (Output, String) {
         .arg("plan")
         .current_dir(work.path())
         .env_clear()
+        .env("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
         .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "id")
         .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret")
         .env(variable, value)

@@ -78,6 +78,9 @@ fn what_cannot_be_reached_is_refused_by_name() {
     };
     let slip = refused(&in_region("cn-hangzou"), &[]);
     assert!(slip.starts_with("the region \"cn-hangzou\" is not known: did you mean cn-hangzhou"), "{slip}");
+    assert!(slip.contains("? If it is newer"), "{slip}");
+    let strange = refused(&in_region("atlantis-central-1"), &[]);
+    assert!(strange.contains("is not known. If it is newer"), "{strange}");
     assert!(slip.contains("provider.endpoint or ALIBABA_CLOUD_ENDPOINT_ECS"), "{slip}");
     let vpc = ProviderSettings { network: Network::Vpc, ..in_region("rus-west-1") };
     assert!(refused(&vpc, &[]).contains("the region rus-west-1 has no endpoint inside VPCs"));
