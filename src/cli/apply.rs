@@ -1,6 +1,7 @@
 //! `powerform apply`: plan, show, ask, carry it out, and say how it ended.
 
 use std::cell::RefCell;
+use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -130,7 +131,13 @@ async fn under_lock(
     }
     let recorded =
         recorded.unwrap_or_else(|| Recorded::new(loaded.configuration.desired.stack.clone(), Uuid::new_v4()));
-    let applied = carry_out(session, arguments, &preview, recorded, &clouds, store, held).await;
+    let provider = &loaded.configuration.provider;
+    let limits = Limits {
+        parallelism: arguments.parallelism,
+        max_in_flight: provider.max_in_flight.try_into().unwrap_or(NonZeroUsize::MAX),
+        batch_above: provider.batch_above as usize,
+    };
+    let applied = carry_out(session, limits, &preview, recorded, &clouds, store, held).await;
     Ok(last_words(session, arguments, &shape, &preview, &applied))
 }
 
@@ -146,7 +153,7 @@ fn destroys_data(plan: &Plan) -> bool {
 
 async fn carry_out(
     session: &Session<'_>,
-    arguments: &Apply,
+    limits: Limits,
     preview: &Preview,
     recorded: Recorded,
     clouds: &Clouds<Client>,
@@ -176,15 +183,7 @@ async fn carry_out(
         }),
     };
     let clock = move || environment.now();
-    let apply = reconcile::Apply {
-        preview,
-        recorded,
-        clouds,
-        store,
-        held,
-        limits: Limits { parallelism: arguments.parallelism, ..Limits::default() },
-        clock: &clock,
-    };
+    let apply = reconcile::Apply { preview, recorded, clouds, store, held, limits, clock: &clock };
     let began = Instant::now();
     let interrupted = async {
         session.interruption.asked().await;

@@ -1,5 +1,6 @@
 //! Joins a configuration to the cloud that it names: ECS itself, or the embedded simulator.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
@@ -11,11 +12,12 @@ use super::{Level, Session};
 use crate::aliyun::client::{Client, Setup};
 use crate::aliyun::credentials::{self, Context, CredentialSource, Credentials, Wanted};
 use crate::aliyun::endpoint::{self, Endpoint};
+use crate::aliyun::request::{Dialect, Format, Signature};
 use crate::aliyun::sts::Role;
 use crate::aliyun::surroundings::{METADATA_SERVICE, Surroundings};
 use crate::aliyun::transport::Transport;
 use crate::cloud::Clouds;
-use crate::config::{Network, ProviderSettings};
+use crate::config::{self, Network, ProviderSettings};
 use crate::fleet::{ProviderAlias, Region};
 use crate::simulator::Simulator;
 
@@ -69,7 +71,7 @@ async fn real(session: &Session<'_>, loaded: &Loaded) -> anyhow::Result<Setup> {
     for warning in &found.warnings {
         session.console.say(Level::Warning, warning);
     }
-    Ok(setup(session, endpoint, region, found.source, transport))
+    Ok(setup(session, provider, endpoint, region, found.source, transport))
 }
 
 fn surroundings(session: &Session<'_>) -> Surroundings {
@@ -168,11 +170,12 @@ async fn simulated(session: &Session<'_>, loaded: &Loaded) -> anyhow::Result<Set
         }
     });
     let endpoint = Endpoint::explicit(&format!("http://{address}"))?;
-    Ok(setup(session, endpoint, region, credentials, Transport::default()))
+    Ok(setup(session, provider, endpoint, region, credentials, Transport::default()))
 }
 
 fn setup(
     session: &Session<'_>,
+    provider: &ProviderSettings,
     endpoint: Endpoint,
     region: Region,
     credentials: CredentialSource,
@@ -181,7 +184,19 @@ fn setup(
     let environment = session.environment;
     tracing::debug!(%endpoint, %region, credentials = credentials.place(), "connecting");
     let clock = Arc::new(move || environment.now());
-    Setup { transport, ..Setup::new(endpoint, region, credentials, clock) }
+    let dialect = Dialect {
+        signature: match provider.signature {
+            config::Signature::V1 => Signature::V1,
+            config::Signature::V3 => Signature::V3,
+        },
+        format: match provider.format {
+            config::Format::Json => Format::Json,
+            config::Format::Xml => Format::Xml,
+        },
+        ..Dialect::default()
+    };
+    let max_in_flight = provider.max_in_flight.try_into().unwrap_or(NonZeroUsize::MAX);
+    Setup { transport, dialect, max_in_flight, ..Setup::new(endpoint, region, credentials, clock) }
 }
 
 #[cfg(test)]
