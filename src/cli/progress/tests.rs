@@ -134,7 +134,7 @@ impl Glass {
 
 fn on_glass(plan: &Plan, style: Style) -> (Progress, Glass) {
     let glass = Glass::default();
-    let target = ProgressDrawTarget::term_like(Box::new(glass.clone()));
+    let target = ProgressDrawTarget::term_like(Box::new(Ragged::new(glass.clone())));
     (Progress::on(Screen::Terminal(target), plan, style), glass)
 }
 
@@ -280,6 +280,21 @@ fn on_a_terminal_the_list_keeps_its_place_and_what_ended_scrolls_up() {
     assert_eq!(shown[2], "  batch: stopping for 3s, waits for ECS to take the call");
     progress.finish();
     assert_eq!(glass.shown(), ["db: Running after 4.1s [request 0C2DB2B2]"]);
+}
+
+#[test]
+fn what_a_terminal_echoes_for_an_interruption_leaves_nothing_of_the_display_behind() {
+    let plan = fixtures::web_shop();
+    let (mut progress, glass) = on_glass(&plan, Style::plain());
+    progress.hear(&began(0, 0, Action::Start));
+    progress.hear(&began(0, 5, Action::Stop));
+    progress.tick(seconds(1));
+    glass.write_str("^C").expect("written");
+    assert_eq!(glass.shown().len(), 3, "it stands in the last line: {:#?}", glass.shown());
+    let left = EventKind::NotReached { change: 0, action: Action::Start, in_transition: true };
+    progress.hear(&at(1_500, left));
+    progress.finish();
+    assert_eq!(glass.shown(), ["db: its call was accepted, but its arrival was not awaited"]);
 }
 
 #[test]
