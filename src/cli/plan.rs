@@ -68,7 +68,7 @@ pub(super) async fn look<C: Cloud + 'static>(
             format_args!(
                 "{} in {region} could not be looked at: {}. What to do: {}",
                 words::count(failure.instances, "instance"),
-                failure.refusal,
+                words::message(&failure.refusal.message),
                 words::remedy_of(&failure.refusal),
             ),
         );

@@ -138,6 +138,14 @@ impl Progress {
         }
     }
 
+    /// Makes room for something else that writes to the same screen.
+    pub fn step_aside(&self, write: impl FnOnce()) {
+        match &self.output {
+            Output::Display(display) => display.bars.suspend(write),
+            Output::Lines { .. } => write(),
+        }
+    }
+
     /// Ends it: the display goes away, the lines stay.
     pub fn finish(&mut self) {
         match &mut self.output {

@@ -125,6 +125,10 @@ impl TermLike for Glass {
 }
 
 impl Glass {
+    fn print(&mut self, text: &str) {
+        self.0.lock().expect("no panic").write(text);
+    }
+
     fn shown(&self) -> Vec<String> {
         let cells = self.0.lock().expect("no panic");
         let rows = cells.rows.iter().map(|row| row.iter().collect::<String>().trim_end().to_owned());
@@ -289,12 +293,31 @@ fn what_a_terminal_echoes_for_an_interruption_leaves_nothing_of_the_display_behi
     progress.hear(&began(0, 0, Action::Start));
     progress.hear(&began(0, 5, Action::Stop));
     progress.tick(seconds(1));
-    glass.write_str("^C").expect("written");
+    glass.clone().print("^C");
     assert_eq!(glass.shown().len(), 3, "it stands in the last line: {:#?}", glass.shown());
     let left = EventKind::NotReached { change: 0, action: Action::Start, in_transition: true };
     progress.hear(&at(1_500, left));
     progress.finish();
     assert_eq!(glass.shown(), ["db: its call was accepted, but its arrival was not awaited"]);
+}
+
+#[test]
+fn the_display_makes_room_for_what_else_is_written() {
+    let plan = fixtures::web_shop();
+    let (mut progress, glass) = on_glass(&plan, Style::plain());
+    progress.hear(&began(0, 0, Action::Start));
+    progress.tick(seconds(1));
+    let mut other = glass.clone();
+    progress.step_aside(move || other.print("error: the disk is full\n"));
+    progress.tick(seconds(2));
+    assert_eq!(
+        glass.shown(),
+        [
+            "error: the disk is full",
+            "[                        ] 0 of 4 done, 1 in transition, 3 waiting, 0 failed; 2s",
+            "  db: starting for 2s, waits for ECS to take the call",
+        ]
+    );
 }
 
 #[test]
