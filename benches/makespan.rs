@@ -232,6 +232,18 @@ impl Memory {
     }
 }
 
+impl Memory {
+    fn accept(&self, id: &InstanceId, now: Instant) -> Result<Accepted, Refusal> {
+        let machine =
+            self.park(|park| park.machines.get_mut(id).map(|machine| machine.starts.push(now)).is_some());
+        if machine { Ok(Accepted::default()) } else { Err(refusal(id)) }
+    }
+}
+
+fn refusal(id: &InstanceId) -> Refusal {
+    Refusal::new(Advice::Final, format!("{id} is never stopped here, or not there at all"))
+}
+
 impl Cloud for Memory {
     fn region(&self) -> &Region {
         &self.region
@@ -259,15 +271,32 @@ impl Cloud for Memory {
 
     async fn start(&self, request: StartRequest) -> Result<Accepted, Refusal> {
         sleep(CALL / 2).await;
-        let now = Instant::now();
-        let known = self.park(|park| {
-            park.machines.get_mut(&request.id).map(|machine| machine.starts.push(now)).is_some()
-        });
+        let answer = self.accept(&request.id, Instant::now());
         sleep(CALL / 2).await;
-        if known { Ok(Accepted::default()) } else { Err(Refusal::new(Advice::Final, "no such machine")) }
+        answer
     }
 
-    async fn stop(&self, _: StopRequest) -> Result<Accepted, Refusal> {
-        Err(Refusal::new(Advice::Final, "nothing is stopped here"))
+    async fn stop(&self, request: StopRequest) -> Result<Accepted, Refusal> {
+        Err(refusal(&request.id))
+    }
+
+    async fn start_many(&self, requests: Vec<StartRequest>) -> Vec<(InstanceId, Result<Accepted, Refusal>)> {
+        sleep(CALL / 2).await;
+        let now = Instant::now();
+        let answers = requests.into_iter().map(|request| {
+            let answer = self.accept(&request.id, now);
+            (request.id, answer)
+        });
+        let answers = answers.collect();
+        sleep(CALL / 2).await;
+        answers
+    }
+
+    async fn stop_many(&self, requests: Vec<StopRequest>) -> Vec<(InstanceId, Result<Accepted, Refusal>)> {
+        let refused = requests.into_iter().map(|request| {
+            let answer = Err(refusal(&request.id));
+            (request.id, answer)
+        });
+        refused.collect()
     }
 }

@@ -3,6 +3,7 @@
 //! `observe` and `execute` see only this, never HTTP. The trait is kept so small that a test twin can be honest.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,10 +30,26 @@ pub trait Cloud: Send + Sync {
 
     /// Asks for one stop. As [`Cloud::start`].
     fn stop(&self, request: StopRequest) -> impl Future<Output = Result<Accepted, Refusal>> + Send;
+
+    /// Asks for several starts in one request, at most [`BATCH_LIMIT`], none of which initialises local disks. Each is
+    /// accepted or refused by itself; the answer names every instance once, in no order. Sent at most once.
+    fn start_many(
+        &self,
+        requests: Vec<StartRequest>,
+    ) -> impl Future<Output = Vec<(InstanceId, Result<Accepted, Refusal>)>> + Send;
+
+    /// Asks for several stops in one request, which all have one policy. As [`Cloud::start_many`].
+    fn stop_many(
+        &self,
+        requests: Vec<StopRequest>,
+    ) -> impl Future<Output = Vec<(InstanceId, Result<Accepted, Refusal>)>> + Send;
 }
 
 /// The most instances that one look takes: the limit of `InstanceIds` in DescribeInstances.
 pub const LOOK_LIMIT: usize = 100;
+
+/// The most instances that one batch takes: the limit of `InstanceId.N` in StartInstances and StopInstances.
+pub const BATCH_LIMIT: usize = 100;
 
 /// What a start asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,8 +77,9 @@ pub struct Accepted {
 }
 
 /// Why a request did not succeed, and what a caller may do about it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
+///
+/// Its text names all that helps to find it again: `Code: message (request ID)`, as far as they are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// What may be done next.
     pub advice: Advice,
@@ -95,6 +113,24 @@ impl Refusal {
     }
 }
 
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let message = self.message.trim().trim_end_matches('.');
+        match &self.code {
+            Some(code) if message.is_empty() => f.write_str(code)?,
+            Some(code) => write!(f, "{code}: {message}")?,
+            None if message.is_empty() => f.write_str("no reason given")?,
+            None => f.write_str(message)?,
+        }
+        match &self.request_id {
+            Some(id) => write!(f, " (request {id})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
 /// What may be done after a refusal. Decided once, by a table over codes; obeyed by loops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advice {
@@ -116,4 +152,22 @@ pub enum Advice {
     WrongStatus,
     /// It is not known whether the request took effect: look before anything else.
     OutcomeUnknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_tells_code_message_and_request_as_far_as_they_are_known() {
+        let with = |code: Option<&str>, message: &str, request_id: Option<&str>| {
+            let refusal = Refusal::new(Advice::Final, message);
+            let (code, request_id) = (code.map(str::to_owned), request_id.map(str::to_owned));
+            Refusal { code, request_id, ..refusal }.to_string()
+        };
+        assert_eq!(with(Some("DiskError"), "No disk. ", Some("R-1")), "DiskError: No disk (request R-1)");
+        assert_eq!(with(Some("DiskError"), "", None), "DiskError");
+        assert_eq!(with(None, "connection refused", None), "connection refused");
+        assert_eq!(with(None, " ", Some("R-1")), "no reason given (request R-1)");
+    }
 }

@@ -140,6 +140,14 @@ mod tests {
         async fn stop(&self, _: StopRequest) -> Result<Accepted, Refusal> {
             Err(Refusal::new(Advice::Final, "only looks are expected"))
         }
+
+        async fn start_many(&self, _: Vec<StartRequest>) -> Vec<(InstanceId, Result<Accepted, Refusal>)> {
+            Vec::new()
+        }
+
+        async fn stop_many(&self, _: Vec<StopRequest>) -> Vec<(InstanceId, Result<Accepted, Refusal>)> {
+            Vec::new()
+        }
     }
 
     fn id(number: usize) -> InstanceId {

@@ -12,9 +12,11 @@ use tokio::time::Instant;
 
 use crate::cloud::{Cloud, Clouds};
 use crate::execute::{Action, Event, EventKind, Execution, Limits, Report, execute};
-use crate::fleet::{Desired, Durations, Goal, InstanceKey, Power, Recorded, RecordedInstance};
+use crate::fleet::{Address, Desired, Durations, Goal, InstanceKey, Power, Recorded, RecordedInstance, Seen};
 use crate::observe::{LookFailure, observe};
-use crate::plan::{Change, Cycle, Plan, Verdict, plan};
+use crate::plan::{
+    Change, Cycle, Narrowed, NoMatch, Plan, Shape, Verdict, drift_only, narrow, plan, power_off,
+};
 use crate::state::{Held, StateError, Store, Writer};
 
 /// A plan, and what it rests on.
@@ -22,6 +24,10 @@ use crate::state::{Held, StateError, Store, Writer};
 pub struct Preview {
     /// The plan.
     pub plan: Plan,
+    /// What was taken into a narrowed plan because a target needs it.
+    pub taken_in: Vec<Address>,
+    /// What was left out of a narrowed plan because it needs something that is left out.
+    pub left_out: Vec<Address>,
     /// Looks that failed.
     pub failures: Vec<LookFailure>,
     /// When the look was begun.
@@ -36,20 +42,52 @@ impl Preview {
     }
 }
 
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PreviewError {
+    /// The dependencies have a cycle.
+    #[error(transparent)]
+    Cycle(#[from] Cycle),
+    /// A target or exclude matches nothing.
+    #[error(transparent)]
+    NoMatch(#[from] NoMatch),
+    /// ECS answers those who are not allowed to look with an empty list.
+    #[error(
+        "none of the {0} instances that the record knows is visible: the credentials may not be allowed to see them, \
+         or they are those of another account. Check the account and its permission ecs:DescribeInstances; if all of \
+         them have really been released, move the state file away"
+    )]
+    NothingVisible(usize),
+}
+
+/// So many known instances do not all vanish by chance.
+const SUSPICIOUS: usize = 10;
+
 /// Looks and decides. Changes nothing. `now` is the time of day.
 ///
 /// # Errors
-/// The dependencies have a cycle.
+/// [`PreviewError`], with the way out in words.
 pub async fn preview<C: Cloud + 'static>(
     desired: &Desired,
+    shape: &Shape,
     recorded: Option<&Recorded>,
     clouds: &Clouds<C>,
     now: Timestamp,
-) -> Result<Preview, Cycle> {
+) -> Result<Preview, PreviewError> {
     let looked_at = Instant::now();
     let observation = observe(desired, clouds, now).await;
-    let plan = plan(desired, recorded, &observation.actual)?;
-    Ok(Preview { plan, failures: observation.failures, looked_at })
+    let decide = if shape.power_off { power_off } else { plan };
+    let plan = decide(desired, recorded, &observation.actual)?;
+    if let Some(recorded) = recorded {
+        let known = plan.changes.iter().filter(|change| recorded.instances.contains_key(&change.key));
+        let looked_for: Vec<&Change> = known.filter(|change| change.verdict != Verdict::Release).collect();
+        if looked_for.len() >= SUSPICIOUS && looked_for.iter().all(|change| change.seen == Seen::Absent) {
+            return Err(PreviewError::NothingVisible(looked_for.len()));
+        }
+    }
+    let Narrowed { plan, taken_in, left_out } = narrow(plan, &shape.scope)?;
+    let plan = if shape.refresh_only { drift_only(plan) } else { plan };
+    Ok(Preview { plan, taken_in, left_out, failures: observation.failures, looked_at })
 }
 
 /// Everything that an apply works with.
@@ -261,8 +299,9 @@ fn record(
     now: Timestamp,
     learn: impl FnOnce(&mut Durations),
 ) -> bool {
-    let Some(goal) = change.goal else { return false };
     let old = recorded.instances.get(&change.key);
+    // Where only drift is recorded, the goal stays what it was.
+    let Some(goal) = change.goal.or(old.map(|old| old.goal)) else { return false };
     let mut new = RecordedInstance {
         address: change.address.clone(),
         goal,

@@ -188,6 +188,14 @@ impl Cloud for Answers {
     async fn stop(&self, _: StopRequest) -> Result<Accepted, Refusal> {
         Err(Refusal::new(Advice::Final, "a plan stops nothing"))
     }
+
+    async fn start_many(&self, _: Vec<StartRequest>) -> Vec<(InstanceId, Result<Accepted, Refusal>)> {
+        Vec::new()
+    }
+
+    async fn stop_many(&self, _: Vec<StopRequest>) -> Vec<(InstanceId, Result<Accepted, Refusal>)> {
+        Vec::new()
+    }
 }
 
 /// One instance in an answer to DescribeInstances, with the fields that a VPC instance has.

@@ -239,6 +239,22 @@ impl Cloud for Client {
         let decoded = self.call(&request, decode_acceptance).await?;
         Ok(Accepted { request_id: decoded.request_id })
     }
+
+    async fn start_many(&self, requests: Vec<StartRequest>) -> Vec<(InstanceId, Result<Accepted, Refusal>)> {
+        let mut answers = Vec::with_capacity(requests.len());
+        for request in requests {
+            answers.push((request.id.clone(), self.start(request).await));
+        }
+        answers
+    }
+
+    async fn stop_many(&self, requests: Vec<StopRequest>) -> Vec<(InstanceId, Result<Accepted, Refusal>)> {
+        let mut answers = Vec::with_capacity(requests.len());
+        for request in requests {
+            answers.push((request.id.clone(), self.stop(request).await));
+        }
+        answers
+    }
 }
 
 /// Whether there is another page by numbers after one that named no token.

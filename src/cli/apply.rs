@@ -13,12 +13,12 @@ use super::configuration::{Loaded, load};
 use super::connection::connect;
 use super::failure::{Exit, Failure};
 use super::progress::Progress;
-use super::{Level, Session, approval, plan};
+use super::{Level, Session, approval, plan, plan_file};
 use crate::aliyun::client::Client;
 use crate::cloud::Clouds;
 use crate::execute::Limits;
 use crate::fleet::Recorded;
-use crate::plan::{Plan, Then, Verdict};
+use crate::plan::{Plan, SavedPlan, Shape, Then, Verdict};
 use crate::reconcile::{self, Applied, Heard, Preview};
 use crate::render::human;
 use crate::render::json::v1;
@@ -31,8 +31,10 @@ const TICK: Duration = Duration::from_millis(200);
 const REPEAT_UNSAVED: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(session: &Session<'_>, arguments: &Apply) -> Result<Exit, Failure> {
+    // A saved plan is its own approval.
+    let is_approved = arguments.auto_approve || arguments.plan.is_some();
     let can_ask = session.environment.stdin_is_terminal && !arguments.showing.json;
-    if !arguments.auto_approve && !can_ask {
+    if !is_approved && !can_ask {
         return Err(anyhow!(
             "apply asks before it does anything, and {}: look at it with `powerform plan`, then give --auto-approve",
             if arguments.showing.json { "with --json nobody can be asked" } else { "there is no terminal to ask on" }
@@ -41,9 +43,13 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Apply) -> Result<Exit
     }
     plan::begin(session, &arguments.showing)?;
     let loaded = load(session)?;
+    let saved = match &arguments.plan {
+        Some(path) => Some(plan_file::read(&session.path(path))?),
+        None => None,
+    };
     let store = loaded.backend();
     let held = lock(session, &loaded, &store, "apply", arguments.lock_timeout).await?;
-    let outcome = under_lock(session, arguments, &loaded, &store, &held).await;
+    let outcome = under_lock(session, arguments, saved.as_ref(), &loaded, &store, &held).await;
     unlock(session, &store, held).await;
     outcome
 }
@@ -90,14 +96,22 @@ pub(super) async fn unlock(session: &Session<'_>, store: &Backend, held: Held) {
 async fn under_lock(
     session: &Session<'_>,
     arguments: &Apply,
+    saved: Option<&SavedPlan>,
     loaded: &Loaded,
     store: &Backend,
     held: &Held,
 ) -> Result<Exit, Failure> {
     let recorded = store.load().await?;
+    if let Some(saved) = saved {
+        plan_file::check_origin(saved, loaded, recorded.as_ref())?;
+    }
+    let shape = saved.map_or_else(|| plan::shape(&arguments.shaping), |saved| saved.shape.clone());
     let clouds = connect(session, loaded).await?;
-    let preview = plan::look(session, loaded, recorded.as_ref(), &clouds).await?;
-    plan::show(session, &arguments.showing, &preview);
+    let preview = plan::look(session, loaded, &shape, recorded.as_ref(), &clouds).await?;
+    plan::show(session, &arguments.showing, &shape, &preview);
+    if let Some(saved) = saved {
+        plan_file::check_still_holds(saved, &preview)?;
+    }
     if !arguments.allow_data_loss && destroys_data(&preview.plan) {
         return Err(anyhow!(
             "this plan destroys the data on local disks (init_local_disk), so it is not applied without \
@@ -106,7 +120,12 @@ async fn under_lock(
         .into());
     }
     let tally = preview.plan.tally();
-    if !arguments.auto_approve && tally.start + tally.stop + tally.wait + tally.release > 0 {
+    let changes_something = match shape.refresh_only {
+        true => !preview.plan.changes.is_empty(),
+        false => tally.start + tally.stop + tally.wait + tally.release > 0,
+    };
+    let is_approved = arguments.auto_approve || saved.is_some();
+    if !is_approved && changes_something {
         approval::ask(session, "").await?;
     } else if tally.start + tally.stop + tally.wait > 0 {
         // Where there was a question, it has set the progress apart from the plan.
@@ -115,7 +134,7 @@ async fn under_lock(
     let recorded =
         recorded.unwrap_or_else(|| Recorded::new(loaded.configuration.desired.stack.clone(), Uuid::new_v4()));
     let applied = carry_out(session, arguments, &preview, recorded, &clouds, store, held).await;
-    Ok(last_words(session, arguments, &preview, &applied))
+    Ok(last_words(session, arguments, &shape, &preview, &applied))
 }
 
 fn destroys_data(plan: &Plan) -> bool {
@@ -179,7 +198,15 @@ async fn carry_out(
         clock: &clock,
     };
     let began = Instant::now();
-    let mut applying = pin!(reconcile::apply(apply, session.interruption.asked(), listen));
+    let interrupted = async {
+        session.interruption.asked().await;
+        console.say(
+            Level::Note,
+            "interrupted: nothing more is called, and answers under way are awaited; a second interruption ends this \
+             at once",
+        );
+    };
+    let mut applying = pin!(reconcile::apply(apply, interrupted, listen));
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let applied = loop {
@@ -200,11 +227,22 @@ async fn carry_out(
     applied
 }
 
-fn last_words(session: &Session<'_>, arguments: &Apply, preview: &Preview, applied: &Applied) -> Exit {
+fn last_words(
+    session: &Session<'_>,
+    arguments: &Apply,
+    shape: &Shape,
+    preview: &Preview,
+    applied: &Applied,
+) -> Exit {
     let console = session.console;
     let Applied { report, recorded, unsaved } = applied;
-    console.result("\n");
-    console.result(&human::apply_summary(&preview.plan, report, console.out_style(), arguments.showing.all));
+    if shape.refresh_only {
+        console.result("\nRecorded what is. No instance was touched.\n");
+    } else {
+        let style = console.out_style();
+        console.result("\n");
+        console.result(&human::apply_summary(&preview.plan, report, style, arguments.showing.all));
+    }
     if console.takes_json_lines() {
         console.json_line(&v1::apply_summary(session.environment.now(), &preview.plan, report));
     }

@@ -65,7 +65,7 @@ pub(super) enum Command {
     Plan(Plan),
     /// Plan, show, ask, and carry it out
     Apply(Apply),
-    /// Show the state: what is recorded of each instance
+    /// Show a saved plan, or without one the state: what is recorded of each instance
     Show(Show),
     /// Look into the record, or remove from it
     #[command(subcommand)]
@@ -97,10 +97,32 @@ pub(super) struct Showing {
     pub(super) json_into: Option<PathBuf>,
 }
 
+/// Which plan is made.
+#[derive(Debug, Args)]
+pub(super) struct Shaping {
+    /// Only this entry or address, or a glob of either, and what it needs; may be given several times
+    #[arg(long, value_name = "ADDR")]
+    pub(super) target: Vec<String>,
+    /// All but this entry or address, or a glob of either, and what needs it; may be given several times
+    #[arg(long, value_name = "ADDR")]
+    pub(super) exclude: Vec<String>,
+    /// For this run, everything that shall run is to be stopped, in reverse order
+    #[arg(long, conflicts_with = "refresh_only")]
+    pub(super) power_off: bool,
+    /// Only what moved outside powerform since the last apply
+    #[arg(long)]
+    pub(super) refresh_only: bool,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Plan {
     #[command(flatten)]
     pub(super) showing: Showing,
+    #[command(flatten)]
+    pub(super) shaping: Shaping,
+    /// Save the plan to a file, for `powerform apply FILE`
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
     /// Exit with 2 if the plan holds any start, stop, wait, release or blocked
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
@@ -108,8 +130,13 @@ pub(super) struct Plan {
 
 #[derive(Debug, Args)]
 pub(super) struct Apply {
+    /// A plan that `powerform plan --out` saved: exactly that is carried out, without asking
+    #[arg(value_name = "PLAN", conflicts_with_all = ["target", "exclude", "power_off", "refresh_only"])]
+    pub(super) plan: Option<PathBuf>,
     #[command(flatten)]
     pub(super) showing: Showing,
+    #[command(flatten)]
+    pub(super) shaping: Shaping,
     /// Do not ask
     #[arg(long)]
     pub(super) auto_approve: bool,
@@ -126,6 +153,12 @@ pub(super) struct Apply {
 
 #[derive(Debug, Args)]
 pub(super) struct Show {
+    /// A saved plan; without it, the state is shown
+    #[arg(value_name = "PLAN")]
+    pub(super) plan: Option<PathBuf>,
+    /// Show every instance of the plan, also those that are as wanted
+    #[arg(long, requires = "plan")]
+    pub(super) all: bool,
     /// Print one JSON document
     #[arg(long)]
     pub(super) json: bool,

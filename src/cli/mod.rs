@@ -16,6 +16,7 @@ mod init;
 mod interruption;
 mod log;
 mod plan;
+mod plan_file;
 pub mod progress;
 mod record;
 mod simulator;

@@ -1,13 +1,17 @@
 //! `powerform plan`: look, decide, show. Changes nothing, writes nothing, takes no lock.
 
-use super::arguments::{Plan, Showing};
+use anyhow::anyhow;
+
+use super::arguments::{Plan, Shaping, Showing};
 use super::configuration::{Loaded, load};
 use super::connection::connect;
 use super::failure::{Exit, Failure};
-use super::{Level, Session};
+use super::{Level, Session, plan_file};
 use crate::cloud::{Cloud, Clouds};
+use crate::config::nearest;
 use crate::fleet::Recorded;
-use crate::reconcile::{Preview, preview};
+use crate::plan::{NoMatch, Pattern, SavedPlan, Scope, Shape};
+use crate::reconcile::{Preview, PreviewError, preview};
 use crate::render::json::v1;
 use crate::render::{human, words};
 use crate::state::{LockError, Store as _};
@@ -27,10 +31,41 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Plan) -> Result<Exit,
     }
     let recorded = store.load().await?;
     let clouds = connect(session, &loaded).await?;
-    let preview = look(session, &loaded, recorded.as_ref(), &clouds).await?;
-    show(session, &arguments.showing, &preview);
-    let changes = arguments.detailed_exitcode && preview.plan.tally().holds_anything();
-    Ok(if changes { Exit::Changes } else { Exit::Success })
+    let shape = shape(&arguments.shaping);
+    let preview = look(session, &loaded, &shape, recorded.as_ref(), &clouds).await?;
+    show(session, &arguments.showing, &shape, &preview);
+    let holds_anything = if shape.refresh_only {
+        !preview.plan.changes.is_empty()
+    } else {
+        preview.plan.tally().holds_anything()
+    };
+    if let Some(path) = &arguments.out {
+        let saved = SavedPlan {
+            made_at: session.environment.now(),
+            lineage: recorded.as_ref().map(|recorded| recorded.lineage),
+            serial: recorded.as_ref().map_or(0, |recorded| recorded.serial),
+            configuration: loaded.configuration.digest.clone(),
+            shape,
+            plan: preview.plan,
+        };
+        plan_file::write(&session.path(path), &saved)?;
+        session.console.result(&format!(
+            "\nSaved this plan to {}. Carry out exactly this with: powerform apply {}\n",
+            path.display(),
+            path.display()
+        ));
+    }
+    Ok(if arguments.detailed_exitcode && holds_anything { Exit::Changes } else { Exit::Success })
+}
+
+/// The shape that the command line asks for.
+pub(super) fn shape(arguments: &Shaping) -> Shape {
+    let patterns = |given: &[String]| given.iter().cloned().map(Pattern).collect();
+    Shape {
+        scope: Scope { targets: patterns(&arguments.target), excludes: patterns(&arguments.exclude) },
+        power_off: arguments.power_off,
+        refresh_only: arguments.refresh_only,
+    }
 }
 
 /// Makes ready the streams that plan and apply write to.
@@ -52,12 +87,14 @@ pub(super) fn begin(session: &Session<'_>, showing: &Showing) -> anyhow::Result<
 pub(super) async fn look<C: Cloud + 'static>(
     session: &Session<'_>,
     loaded: &Loaded,
+    shape: &Shape,
     recorded: Option<&Recorded>,
     clouds: &Clouds<C>,
 ) -> Result<Preview, Failure> {
-    let looking = preview(&loaded.configuration.desired, recorded, clouds, session.environment.now());
+    let now = session.environment.now();
+    let looking = preview(&loaded.configuration.desired, shape, recorded, clouds, now);
     let preview = tokio::select! {
-        preview = looking => preview?,
+        preview = looking => preview.map_err(explain)?,
         () = session.interruption.asked() => return Err(Failure::Interrupted),
     };
     for failure in &preview.failures {
@@ -76,10 +113,35 @@ pub(super) async fn look<C: Cloud + 'static>(
     Ok(preview)
 }
 
+/// A pattern that matches nothing is most often a slip of the finger.
+fn explain(error: PreviewError) -> anyhow::Error {
+    if let PreviewError::NoMatch(NoMatch { pattern, known }) = &error
+        && let Some(near) = nearest(pattern, known.iter().map(String::as_str))
+    {
+        return anyhow!("{error}; did you mean \"{near}\"?");
+    }
+    error.into()
+}
+
 /// Shows a plan to all who read it.
-pub(super) fn show(session: &Session<'_>, showing: &Showing, preview: &Preview) {
+pub(super) fn show(session: &Session<'_>, showing: &Showing, shape: &Shape, preview: &Preview) {
     let console = session.console;
-    console.result(&human::plan(&preview.plan, console.out_style(), showing.all));
+    let style = console.out_style();
+    if shape.refresh_only {
+        console.result(&human::drift(&preview.plan, style));
+    } else {
+        console.result(&human::plan(&preview.plan, style, showing.all));
+    }
+    for (addresses, what) in [
+        (&preview.taken_in, "taken in too, because what is targeted needs them"),
+        (&preview.left_out, "left out too, because they need what is excluded"),
+    ] {
+        if !addresses.is_empty() {
+            let names: Vec<String> = addresses.iter().map(words::address).collect();
+            let most = if showing.all { names.len() } else { words::LISTED };
+            console.say(Level::Note, format_args!("{what}: {}", words::list(&names, most)));
+        }
+    }
     if console.takes_json_lines() {
         for line in v1::plan(session.environment.now(), &preview.plan) {
             console.json_line(&line);

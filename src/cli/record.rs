@@ -1,14 +1,15 @@
-//! `powerform show` and `powerform state`: what is recorded. Only `state rm` changes it.
+//! `powerform show` and `powerform state`: what is recorded, and what a saved plan holds. Only `state rm` changes
+//! anything.
 
 use std::time::Duration;
 
 use anyhow::anyhow;
 
-use super::Session;
 use super::apply::{lock, unlock};
 use super::arguments::Show;
 use super::configuration::load;
 use super::failure::{Exit, Failure};
+use super::{Session, plan_file};
 use crate::config::nearest;
 use crate::fleet::{Address, InstanceKey, Recorded};
 use crate::render::json::v1;
@@ -16,6 +17,17 @@ use crate::render::{human, words};
 use crate::state::Store as _;
 
 pub(super) async fn show(session: &Session<'_>, arguments: &Show) -> Result<Exit, Failure> {
+    if let Some(path) = &arguments.plan {
+        let saved = plan_file::read(&session.path(path))?;
+        if arguments.json {
+            session.console.document(&v1::saved_plan(&saved));
+        } else if saved.shape.refresh_only {
+            session.console.result(&human::drift(&saved.plan, session.console.out_style()));
+        } else {
+            session.console.result(&human::plan(&saved.plan, session.console.out_style(), arguments.all));
+        }
+        return Ok(Exit::Success);
+    }
     let recorded = recorded(session).await?;
     if arguments.json {
         session.console.document(&v1::state(&recorded));

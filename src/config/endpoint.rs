@@ -14,7 +14,7 @@ pub enum InvalidEndpoint {
     #[error("it must begin with https:// (http:// only on a loopback host)")]
     OtherScheme,
     /// `http` to somewhere else than this machine: requests would be open to everyone on the way.
-    #[error("plain http:// is accepted on loopback hosts only (127.0.0.0/8, ::1, localhost)")]
+    #[error("plain http:// is accepted on loopback hosts only (127.0.0.0/8, ::1, localhost); write https://")]
     PlainHttp,
     /// A user, path, query or fragment, which requests have no place for.
     #[error("it must hold nothing but the scheme, the host and a port")]

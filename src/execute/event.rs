@@ -100,7 +100,8 @@ pub enum EventKind {
         change: usize,
         /// What would have been done.
         action: Action,
-        /// The call was accepted: the instance is on its way, but nobody waited for it.
+        /// The instance is on its way, or may be (its call was accepted, or the answer got lost), but nobody waited
+        /// for it.
         in_transition: bool,
     },
     /// Calls of one action are refused because too many come; they wait together.

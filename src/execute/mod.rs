@@ -13,6 +13,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub use report::{Outcome, Report};
 pub use run::Limits;
 
 use crate::cloud::{Accepted, Advice, Cloud, Clouds, Refusal};
-use crate::fleet::{ProviderAlias, Sighting};
+use crate::fleet::{InstanceId, ProviderAlias, Sighting};
 use crate::plan::{Change, Plan};
 use ready::StepIndex;
 use run::{Command, Run};
@@ -42,9 +43,11 @@ pub struct Execution<'a> {
     pub expected: &'a (dyn Fn(&Change) -> Option<Duration> + Sync),
 }
 
+type Answers = Vec<(StepIndex, Result<Accepted, Refusal>)>;
+
 enum Answer {
     Looked { number: u64, answer: Result<Vec<Sighting>, Refusal> },
-    Called { step: StepIndex, answer: Result<Accepted, Refusal> },
+    Called(Answers),
 }
 
 /// Carries out a plan. Ends when every step has ended, or, once `interrupt` resolves, when the calls under way are
@@ -86,7 +89,7 @@ pub async fn execute<C: Cloud + 'static>(
             }
             Some(answer) = work.join_next(), if !work.is_empty() => match answer {
                 Ok(Answer::Looked { number, answer }) => run.looked(now(), number, answer),
-                Ok(Answer::Called { step, answer }) => run.answered(now(), step, answer),
+                Ok(Answer::Called(answers)) => run.answered(now(), answers),
                 // A task is never cancelled while the run goes on, so this is a defect in the cloud's code.
                 Err(error) => {
                     if let Ok(panic) = error.try_into_panic() {
@@ -116,25 +119,63 @@ fn carry_out<C: Cloud + 'static>(command: Command, clouds: &Clouds<C>, work: &mu
                 Answer::Looked { number, answer }
             });
         }
-        Command::Start { step, provider, request } => {
+        Command::Start { provider, calls } => {
             let cloud = cloud(&provider);
             work.spawn(async move {
-                let answer = match cloud {
-                    Ok(cloud) => cloud.start(request).await,
-                    Err(refusal) => Err(refusal),
-                };
-                Answer::Called { step, answer }
+                Answer::Called(match cloud {
+                    Ok(cloud) => match <[_; 1]>::try_from(calls) {
+                        Ok([(step, request)]) => vec![(step, cloud.start(request).await)],
+                        Err(calls) => {
+                            let (steps, requests) = unzip(calls, |request| &request.id);
+                            for_steps(steps, cloud.start_many(requests).await)
+                        }
+                    },
+                    Err(refusal) => for_all(calls, &refusal),
+                })
             });
         }
-        Command::Stop { step, provider, request } => {
+        Command::Stop { provider, calls } => {
             let cloud = cloud(&provider);
             work.spawn(async move {
-                let answer = match cloud {
-                    Ok(cloud) => cloud.stop(request).await,
-                    Err(refusal) => Err(refusal),
-                };
-                Answer::Called { step, answer }
+                Answer::Called(match cloud {
+                    Ok(cloud) => match <[_; 1]>::try_from(calls) {
+                        Ok([(step, request)]) => vec![(step, cloud.stop(request).await)],
+                        Err(calls) => {
+                            let (steps, requests) = unzip(calls, |request| &request.id);
+                            for_steps(steps, cloud.stop_many(requests).await)
+                        }
+                    },
+                    Err(refusal) => for_all(calls, &refusal),
+                })
             });
         }
     }
+}
+
+/// The requests, and which step each instance belongs to.
+fn unzip<R>(
+    calls: Vec<(StepIndex, R)>,
+    id: fn(&R) -> &InstanceId,
+) -> (HashMap<InstanceId, StepIndex>, Vec<R>) {
+    let steps = calls.iter().map(|(step, request)| (id(request).clone(), *step)).collect();
+    (steps, calls.into_iter().map(|(_, request)| request).collect())
+}
+
+/// The answers to a batch by step. What an instance that is missing from them came to is not known.
+fn for_steps(
+    mut steps: HashMap<InstanceId, StepIndex>,
+    answers: Vec<(InstanceId, Result<Accepted, Refusal>)>,
+) -> Answers {
+    let mut by_step: Answers =
+        answers.into_iter().filter_map(|(id, answer)| Some((steps.remove(&id)?, answer))).collect();
+    by_step.extend(steps.into_values().map(|step| {
+        let refusal =
+            Refusal::new(Advice::OutcomeUnknown, "the answer to the batch does not name this instance");
+        (step, Err(refusal))
+    }));
+    by_step
+}
+
+fn for_all<R>(calls: Vec<(StepIndex, R)>, refusal: &Refusal) -> Answers {
+    calls.into_iter().map(|(step, _)| (step, Err(refusal.clone()))).collect()
 }

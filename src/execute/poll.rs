@@ -1,8 +1,15 @@
 //! The shared poll: whose turn it is to be looked at, and when.
 //!
 //! One look serves all that move. Plain data: it says which instances the next look takes, and never looks itself.
+//!
+//! There are looks of two kinds. Instances on their way are looked at by and by. A call waits for a look that is no
+//! older than a few seconds at everything it depends on, which may be more than one look can take: those looks are
+//! saved up for and sent together, because one after the other the first would be too old before the last is back.
 
-use std::collections::{BTreeSet, HashMap};
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::step::Moment;
@@ -14,24 +21,71 @@ const SHARE_OF_AGE: f64 = 0.08;
 const SHORTEST: Duration = Duration::from_millis(250);
 /// ... and at most this.
 const LONGEST: Duration = Duration::from_secs(2);
-/// Looks are counted so that there are never more than 120 in a minute: at most `BURST` saved up ...
-const BURST: f64 = 30.0;
-/// ... and so many more each second. 30 + 60 × 1.5 = 120.
+/// Never more looks than this in any minute ...
+const MOST: usize = 120;
+/// ... and never more of them for calls: the rest is what instances on their way get at least.
+const MOST_FOR_CALLS: usize = 90;
+/// Instances on their way are looked at so often in a row ...
+const BURST: f64 = 15.0;
+/// ... and so often each second in the long run, which leaves a quarter of the looks for calls ...
 const LOOKS_PER_SECOND: f64 = 1.5;
+/// ... and only as long as so many are left; otherwise, and while looks are saved up for a call ...
+const RESERVE: usize = 10;
+/// ... once in so long.
+const SLOWLY: Duration = Duration::from_secs(2);
+
+/// Looks that were sent in the last minute, and how many more may be.
+#[derive(Debug)]
+struct Minute {
+    most: usize,
+    /// The last of them, oldest first, at most `most`.
+    sent: VecDeque<Moment>,
+}
+
+impl Minute {
+    fn new(most: usize) -> Self {
+        Self { most, sent: VecDeque::with_capacity(most) }
+    }
+
+    /// When so many looks, at most `most`, will be allowed at once.
+    fn allows(&self, looks: usize) -> Moment {
+        match (self.sent.len() + looks).checked_sub(self.most + 1) {
+            Some(must_be_past) => self.sent[must_be_past] + Duration::from_secs(60),
+            None => Moment::ZERO,
+        }
+    }
+
+    fn add(&mut self, now: Moment) {
+        if self.sent.len() == self.most {
+            self.sent.pop_front();
+        }
+        self.sent.push_back(now);
+    }
+}
 
 /// The looks at one provider's instances. Instances are named by their positions in the plan.
 #[derive(Debug)]
 pub(super) struct Poll {
+    /// Looks at instances on their way.
     due: BTreeSet<(Moment, usize)>,
-    watched: HashMap<usize, Watched>,
+    /// Looks that calls wait for.
+    urgent: BTreeSet<(Moment, usize)>,
+    watched: BTreeMap<usize, Watched>,
+    looks: Minute,
+    looks_for_calls: Minute,
+    /// How many looks at instances on their way are allowed in a row, and when that was counted.
     allowance: f64,
     counted_at: Moment,
+    /// When instances on their way were last looked at.
+    polled_at: Option<Moment>,
     failures: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Watched {
     due: Moment,
+    /// A call waits for it.
+    urgent: bool,
     /// A look at it is under way.
     in_flight: bool,
     /// Another look was wanted while one was under way.
@@ -40,37 +94,55 @@ struct Watched {
 
 impl Poll {
     pub(super) fn new(now: Moment) -> Self {
-        Self { due: BTreeSet::new(), watched: HashMap::new(), allowance: BURST, counted_at: now, failures: 0 }
+        Self {
+            due: BTreeSet::new(),
+            urgent: BTreeSet::new(),
+            watched: BTreeMap::new(),
+            looks: Minute::new(MOST),
+            looks_for_calls: Minute::new(MOST_FOR_CALLS),
+            allowance: BURST,
+            counted_at: now,
+            polled_at: None,
+            failures: 0,
+        }
     }
 
     /// Wants a look at an instance at a moment, instead of whenever it was wanted before. While a look at it is under
     /// way, the next one is wanted.
     pub(super) fn want(&mut self, change: usize, at: Moment) {
-        let new = Watched { due: at, in_flight: false, wanted_again: false };
-        let watched = self.watched.entry(change).or_insert(new);
-        self.due.remove(&(watched.due, change));
-        watched.due = at;
-        if watched.in_flight {
-            watched.wanted_again = true;
-        } else {
-            self.due.insert((at, change));
+        self.enter(change, at, false);
+    }
+
+    /// Wants a look for the sake of a call, never later than one was wanted before.
+    pub(super) fn want_for_call(&mut self, change: usize, at: Moment) {
+        let before = self.watched.get(&change).filter(|watched| !watched.in_flight || watched.wanted_again);
+        let at = before.map_or(at, |watched| watched.due.min(at));
+        self.enter(change, at, true);
+    }
+
+    fn enter(&mut self, change: usize, at: Moment, urgent: bool) {
+        let new = Watched { due: at, urgent, in_flight: false, wanted_again: false };
+        let mut watched = self.watched.get(&change).copied().unwrap_or(new);
+        self.leave_queue(change, watched);
+        watched = Watched { due: at, urgent, wanted_again: watched.in_flight, ..watched };
+        self.watched.insert(change, watched);
+        if !watched.in_flight {
+            self.queue(urgent).insert((at, change));
         }
     }
 
-    /// As [`Poll::want`], but never later than it was wanted before.
-    pub(super) fn want_by(&mut self, change: usize, at: Moment) {
-        let earlier = self
-            .watched
-            .get(&change)
-            .filter(|watched| !watched.in_flight || watched.wanted_again)
-            .map_or(at, |watched| watched.due.min(at));
-        self.want(change, earlier);
+    fn leave_queue(&mut self, change: usize, watched: Watched) {
+        self.queue(watched.urgent).remove(&(watched.due, change));
+    }
+
+    fn queue(&mut self, urgent: bool) -> &mut BTreeSet<(Moment, usize)> {
+        if urgent { &mut self.urgent } else { &mut self.due }
     }
 
     /// Wants no further look at an instance.
     pub(super) fn forget(&mut self, change: usize) {
         if let Some(watched) = self.watched.remove(&change) {
-            self.due.remove(&(watched.due, change));
+            self.leave_queue(change, watched);
         }
     }
 
@@ -79,20 +151,30 @@ impl Poll {
     /// cost nothing more, and then with `others`.
     pub(super) fn next(&mut self, now: Moment, others: impl Iterator<Item = usize>) -> Option<Vec<usize>> {
         self.refill(now);
-        let &(first, _) = self.due.first()?;
-        if first > now || self.allowance < 1.0 {
+        let is_now = |at: Option<Moment>| at.is_some_and(|at| at <= now);
+        // Instances on their way are not forgotten over the calls that others wait for.
+        let is_urgent = is_now(self.urgent_at()) && !is_now(self.slowly_at());
+        if is_urgent {
+            self.looks_for_calls.add(now);
+        } else if is_now(self.paced_at()) {
+            self.polled_at = Some(now);
+            self.allowance = (self.allowance - 1.0).max(0.0);
+        } else {
             return None;
         }
-        self.allowance -= 1.0;
-        let mut batch: Vec<usize> = self.due.iter().take(LOOK_LIMIT).map(|(_, change)| *change).collect();
+        self.looks.add(now);
+        let urgent = self.urgent.iter().take_while(|(due, _)| is_urgent && *due <= now);
+        let watched = urgent.chain(&self.due).take(LOOK_LIMIT);
+        let mut batch: Vec<usize> = watched.map(|(_, change)| *change).collect();
         for change in &batch {
-            if let Some(watched) = self.watched.get_mut(change) {
-                self.due.remove(&(watched.due, *change));
+            if let Some(mut watched) = self.watched.get(change).copied() {
+                self.leave_queue(*change, watched);
                 watched.in_flight = true;
+                self.watched.insert(*change, watched);
             }
         }
         if batch.len() < LOOK_LIMIT {
-            let mut taken: std::collections::HashSet<usize> = batch.iter().copied().collect();
+            let mut taken: BTreeSet<usize> = batch.iter().copied().collect();
             for other in others {
                 if batch.len() == LOOK_LIMIT {
                     break;
@@ -106,17 +188,21 @@ impl Poll {
         Some(batch)
     }
 
+    /// Whether the next look has room for instances that nobody is waiting to see.
+    pub(super) fn has_room(&self) -> bool {
+        self.due.len() + self.urgent.len() < LOOK_LIMIT
+    }
+
     /// A look has come back. Its instances are watched no more until somebody wants them again; those that were
     /// wanted again meanwhile are due as wanted.
     pub(super) fn came_back(&mut self, batch: &[usize], worked: bool) {
         self.failures = if worked { 0 } else { self.failures + 1 };
         for change in batch {
-            if let Some(watched) = self.watched.get_mut(change).filter(|watched| watched.in_flight) {
-                if watched.wanted_again {
-                    *watched = Watched { due: watched.due, in_flight: false, wanted_again: false };
-                    self.due.insert((watched.due, *change));
-                } else {
-                    self.watched.remove(change);
+            if let Some(watched) = self.watched.remove(change) {
+                if !watched.in_flight {
+                    self.watched.insert(*change, watched);
+                } else if watched.wanted_again {
+                    self.enter(*change, watched.due, watched.urgent);
                 }
             }
         }
@@ -127,7 +213,7 @@ impl Poll {
         self.failures
     }
 
-    /// The instances that are watched, in no order.
+    /// The instances that are watched, in the order of the plan.
     pub(super) fn watched(&self) -> impl Iterator<Item = usize> {
         self.watched.keys().copied()
     }
@@ -139,15 +225,38 @@ impl Poll {
 
     /// When the next look is to be sent, if one is wanted.
     pub(super) fn wake_at(&self) -> Option<Moment> {
+        self.urgent_at().into_iter().chain(self.paced_at()).min()
+    }
+
+    /// When looks for the sake of calls are sent: once there are enough for all of them, or as many as can be saved.
+    fn urgent_at(&self) -> Option<Moment> {
+        let &(due, _) = self.urgent.first()?;
+        let looks = self.urgent.len().div_ceil(LOOK_LIMIT).min(MOST_FOR_CALLS);
+        Some(due.max(self.looks.allows(looks)).max(self.looks_for_calls.allows(looks)))
+    }
+
+    /// When instances on their way are looked at.
+    fn paced_at(&self) -> Option<Moment> {
+        let slowly = self.slowly_at()?;
+        if !self.urgent.is_empty() {
+            return Some(slowly);
+        }
         let &(due, _) = self.due.first()?;
         let missing = 1.0 - self.allowance;
-        let allowed = if missing <= 0.0 {
+        let paced = if missing <= 0.0 {
             self.counted_at
         } else {
             // Rounded up, so that waking at this moment finds the allowance whole.
             self.counted_at + Duration::from_secs_f64(missing / LOOKS_PER_SECOND) + Duration::from_millis(1)
         };
-        Some(due.max(allowed))
+        Some(slowly.min(due.max(paced).max(self.looks.allows(1 + RESERVE))))
+    }
+
+    /// When they are looked at even if looks are scarce.
+    fn slowly_at(&self) -> Option<Moment> {
+        let &(due, _) = self.due.first()?;
+        let slowly = self.polled_at.map_or(Moment::ZERO, |polled| polled + SLOWLY);
+        Some(due.max(slowly).max(self.looks.allows(1)))
     }
 
     fn refill(&mut self, now: Moment) {
@@ -172,72 +281,4 @@ pub(super) fn next_look(now: Moment, since: Moment, expected: Option<Duration>) 
 
 fn pause(age: Duration) -> Duration {
     age.mul_f64(SHARE_OF_AGE).clamp(SHORTEST, LONGEST)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ms(milliseconds: u64) -> Duration {
-        Duration::from_millis(milliseconds)
-    }
-
-    #[test]
-    fn the_pause_follows_the_age_within_bounds() {
-        for (age, pause) in [(0, 250), (3_000, 250), (10_000, 800), (25_000, 2_000), (600_000, 2_000)] {
-            assert_eq!(next_look(ms(age), ms(0), None), ms(age + pause), "age {age}");
-        }
-    }
-
-    #[test]
-    fn a_known_duration_times_the_first_look() {
-        let expected = Some(ms(40_000));
-        assert_eq!(next_look(ms(1_000), ms(1_000), expected), ms(41_000));
-        assert_eq!(next_look(ms(20_000), ms(1_000), expected), ms(41_000));
-        assert_eq!(next_look(ms(41_000), ms(1_000), expected), ms(41_250));
-    }
-
-    #[test]
-    fn one_look_takes_all_that_are_watched_and_others_as_far_as_there_is_room() {
-        let mut poll = Poll::new(ms(0));
-        poll.want(1, ms(100));
-        poll.want(2, ms(5_000));
-        assert_eq!(poll.next(ms(50), std::iter::empty()), None);
-        assert_eq!(poll.next(ms(100), [1, 2, 7].into_iter()), Some(vec![1, 2, 7]));
-        assert_eq!(poll.next(ms(200), std::iter::empty()), None);
-        poll.want(1, ms(300));
-        poll.came_back(&[1, 2, 7], true);
-        assert_eq!(poll.wake_at(), Some(ms(300)), "only what was wanted meanwhile is wanted still");
-        assert_eq!(poll.next(ms(300), [2].into_iter()), Some(vec![1, 2]));
-        poll.came_back(&[1, 2], true);
-        assert_eq!(poll.wake_at(), None);
-    }
-
-    #[test]
-    fn a_batch_has_at_most_a_hundred() {
-        let mut poll = Poll::new(ms(0));
-        for change in 0..150 {
-            poll.want(change, ms(0));
-        }
-        assert_eq!(poll.next(ms(0), std::iter::empty()).map(|batch| batch.len()), Some(100));
-        assert_eq!(poll.next(ms(0), 0..1_000).map(|batch| batch.len()), Some(100));
-    }
-
-    #[test]
-    fn there_are_never_more_than_120_looks_in_any_minute() {
-        let mut poll = Poll::new(ms(0));
-        let mut sent: Vec<u64> = Vec::new();
-        for now in 0..180_000 {
-            poll.want(1, ms(0));
-            if poll.next(ms(now), std::iter::empty()).is_some() {
-                sent.push(now);
-                poll.came_back(&[1], true);
-            }
-        }
-        for (at, first) in sent.iter().enumerate() {
-            let within = sent[at..].iter().take_while(|now| **now < first + 60_000).count();
-            assert!(within <= 120, "{within} looks in the minute after {first} ms");
-        }
-        assert!(sent.len() >= 280, "only {} looks in three minutes", sent.len());
-    }
 }

@@ -3,6 +3,9 @@
 //! Knows groups, slots and chains; knows nothing of calls, looks or time passing. Cycles were refused long before, so
 //! every group opens in the end, or is skipped.
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -58,6 +61,7 @@ struct State {
     taken: usize,
     chain: Duration,
     skipped_by: Option<StepIndex>,
+    has_failed: bool,
 }
 
 impl Ready {
@@ -80,6 +84,7 @@ impl Ready {
                     taken: 0,
                     chain: group.chain,
                     skipped_by: None,
+                    has_failed: false,
                 }
             })
             .collect();
@@ -143,7 +148,10 @@ impl Ready {
         let mut failed = VecDeque::from([step]);
         while let Some(because) = failed.pop_front() {
             let group = self.group_of[because];
-            for (follower, strength) in self.groups[group].followers.clone() {
+            // The first failure in a group has skipped all that follow it.
+            let first = !std::mem::replace(&mut self.groups[group].has_failed, true);
+            let followers = if first { self.groups[group].followers.clone() } else { Vec::new() };
+            for (follower, strength) in followers {
                 if strength == Strength::Soft || self.groups[follower].skipped_by.is_some() {
                     continue;
                 }

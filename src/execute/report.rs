@@ -37,7 +37,7 @@ pub enum Outcome {
     },
     /// The run was interrupted first.
     NotReached {
-        /// The call was accepted, but nobody waited for its end.
+        /// The instance is on its way, or may be, but nobody waited for its end.
         in_transition: bool,
     },
 }

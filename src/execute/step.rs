@@ -3,6 +3,9 @@
 //! Every move is made here, by plain functions of what was seen and when; nothing here waits or calls. Times are
 //! moments since the look that the plan rests on.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use super::event::{Action, Failure, How};
@@ -216,9 +219,10 @@ impl Step {
         }
     }
 
-    /// When the step, its turn having come, must have got a call through.
-    pub(super) fn call_deadline(&self) -> Option<Moment> {
-        Some(self.turn_at?.saturating_add(self.timeout()))
+    /// When the step, its turn having come, must have got a call through. While ECS still deals with the calls of
+    /// others, it only stands in line: that is no failure, however long the line.
+    pub(super) fn call_deadline(&self, last_dealt_with: Moment) -> Option<Moment> {
+        Some(self.turn_at?.max(last_dealt_with).saturating_add(self.timeout()))
     }
 
     /// What an observation means. Observations older than the last one must not come here.

@@ -20,7 +20,7 @@ pub struct Actual {
 }
 
 /// What a look said about one instance.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Seen {
     /// It is there.
     There(Box<Sighting>),

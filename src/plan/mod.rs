@@ -5,6 +5,10 @@
 
 mod decide;
 mod order;
+pub mod saved;
+mod scope;
+#[cfg(test)]
+mod tests;
 
 use std::num::NonZeroU32;
 
@@ -18,9 +22,11 @@ use crate::fleet::{
 
 pub use decide::plan;
 pub use order::{Cycle, remaining_chains};
+pub use saved::{SavedPlan, Shape};
+pub use scope::{Narrowed, NoMatch, Pattern, Scope, drift_only, narrow, power_off};
 
 /// The decision about a whole stack.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Plan {
     /// The stack.
     pub stack: StackName,
@@ -80,7 +86,7 @@ impl Plan {
 }
 
 /// The decision about one instance.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// How people name it.
     pub address: Address,
@@ -227,6 +233,8 @@ pub enum Why {
         /// When that apply recorded it.
         recorded_at: Timestamp,
     },
+    /// It shall run, but everything is powered off for this run.
+    PoweredOff,
     /// It is no longer in the configuration.
     LeftConfiguration,
 }
@@ -273,7 +281,7 @@ pub enum Warning {
 }
 
 /// What execution must respect for one entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
     /// The entry's name.
     pub name: EntryName,
@@ -290,7 +298,7 @@ pub struct Group {
 }
 
 /// One group that another comes after.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct After {
     /// The group.
     pub group: EntryIndex,

@@ -19,7 +19,7 @@ pub(super) struct Ending<'a> {
     pub(super) failed: Vec<(&'a Change, &'a Failure)>,
     /// Not tried.
     pub(super) skipped: Vec<Skipped<'a>>,
-    /// The run ended first; whether the call was accepted.
+    /// The run ended first; whether the instance may be on its way.
     pub(super) not_reached: Vec<(&'a Change, bool)>,
     /// Blocked in the plan, where the blocking begins before what is only held up.
     pub(super) blocked: Vec<(&'a Change, &'a Block)>,

@@ -78,7 +78,7 @@ pub enum LockError {
     },
     /// The lock to be broken has another id.
     #[error(
-        "the lock {given} is not the one on the state at {place}, which was left by {holder}. Nothing was unlocked. If \
+        "the lock {given} is not the one on the state at {place}, which is that of {holder}. Nothing was unlocked. If \
          it is that one that shall go, give its id"
     )]
     WrongId {

@@ -1,6 +1,10 @@
 //! Everything that is tested from outside the library, in one binary.
 
 mod architecture;
+#[cfg(unix)]
+mod harness;
 mod readme;
+#[cfg(unix)]
+mod runs;
 mod signing;
 mod stores;

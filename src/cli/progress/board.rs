@@ -172,7 +172,7 @@ impl Board {
             }
             EventKind::LookFailed { refusal } => {
                 let line =
-                    format!("a look failed and will be repeated: {}", words::message(&refusal.message));
+                    format!("a look failed and will be repeated: {}", words::message(&refusal.to_string()));
                 Some(Said { tone: Tone::Caution, line })
             }
         }

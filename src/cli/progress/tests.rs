@@ -181,7 +181,7 @@ app[i-bp1app000000000001]: failed after 5s: ECS refused the start: InstanceExpir
 expired (request 0C2DB2B2-1D5C-4F5F-8C3A-1B2C3D4E5F60): renew it: console > Expenses > Renewal Management
 edge: skipped: not tried because of app[i-bp1app000000000001], which was held up by db
 batch: stopping... (i-bp1batch0000000000001)
-batch: its call was accepted, but its arrival was not awaited
+batch: it is on its way as far as is known, but its arrival was not awaited
 "
     );
 }

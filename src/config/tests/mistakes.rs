@@ -139,7 +139,7 @@ const DOCUMENTS: &[(&str, &[&str])] = &[
         &[
             "3:21 \"a/b\" is not a region id",
             "3:26 a provider has either an `endpoint` or a `simulator`",
-            "3:36 \"http://ecs.aliyuncs.com\" is not an endpoint: plain http:// is accepted on loopback hosts only (127.0.0.0/8, ::1, localhost)",
+            "3:36 \"http://ecs.aliyuncs.com\" is not an endpoint: plain http:// is accepted on loopback hosts only (127.0.0.0/8, ::1, localhost); write https://",
             "3:75 `profile` is not supported by this version yet",
             "3:87 unknown key \"regoin\" in a provider",
         ],

@@ -1,15 +1,20 @@
 //! Which calls a run makes now: those whose turn has come, whose instance and needs were seen lately and as planned,
 //! within the limits of ECS. The only place that decides that a call is made.
 
-use super::{Command, Gate, Needs, Run, Standing, is_fresh};
-use crate::cloud::{Advice, Refusal, StartRequest, StopRequest};
+use std::time::Duration;
+
+use super::gate::Gate;
+use super::{Command, Needs, Run, Standing, is_fresh};
+use crate::cloud::{Advice, BATCH_LIMIT, Refusal, StartRequest, StopRequest};
 use crate::execute::event::Failure;
 use crate::execute::ready::StepIndex;
 use crate::execute::step::{Call, Moment, OLD_READS, Phase, Turn, View};
 use crate::fleet::{Goal, Power, Strength};
 
 /// An instance that was up a moment ago and reads otherwise is looked at again after so long.
-const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// An instance that was seen so lately need not be looked at again together with others.
+const JUST_NOW: Duration = Duration::from_secs(1);
 
 impl Run<'_> {
     pub(super) fn gate(&mut self, step: StepIndex) -> &mut Gate {
@@ -22,90 +27,147 @@ impl Run<'_> {
 
     pub(super) fn wait_for_call(&mut self, step: StepIndex) {
         let rank = self.rank_of[step];
-        self.gate(step).waiting.insert((rank, step));
+        self.gate(step).wait(rank, step);
     }
 
     pub(super) fn unpark(&mut self) {
         let Self { providers, rank_of, .. } = self;
-        for gate in providers.iter_mut().flat_map(|provider| [&mut provider.starts, &mut provider.stops]) {
-            gate.waiting.extend(gate.parked.drain(..).map(|step| (rank_of[step], step)));
+        for provider in providers {
+            provider.starts.unpark(rank_of);
+            provider.stops.unpark(rank_of);
         }
     }
 
     pub(super) fn call(&mut self, now: Moment, commands: &mut Vec<Command>) {
         for provider in 0..self.providers.len() {
+            if self.providers[provider].calls_wait_until > now {
+                continue;
+            }
             for goal in [Goal::Running, Goal::Stopped] {
-                while let Some(step) = self.next_call(provider, goal, now) {
-                    self.try_to_call(now, step, commands);
+                while let Some(step) = self.gate_of(provider, goal).next(now) {
+                    if self.is_clear(now, step) {
+                        let steps = self.with_companions(now, provider, step);
+                        self.send(steps, commands);
+                    }
                 }
             }
         }
     }
 
-    fn next_call(&mut self, provider: usize, goal: Goal, now: Moment) -> Option<StepIndex> {
-        let most = self.limits.max_in_flight.get();
+    fn gate_of(&mut self, provider: usize, goal: Goal) -> &mut Gate {
         let provider = &mut self.providers[provider];
-        let gate = if goal == Goal::Stopped { &mut provider.stops } else { &mut provider.starts };
-        let open = gate.closed_until <= now && provider.calls_wait_until <= now && gate.has_room(most);
-        if open { gate.waiting.pop_first().map(|(_, step)| step) } else { None }
+        match goal {
+            Goal::Running | Goal::Any => &mut provider.starts,
+            Goal::Stopped => &mut provider.stops,
+        }
     }
 
-    /// Makes the call, if what was seen lately of the instance and of all that it comes after allows it.
-    fn try_to_call(&mut self, now: Moment, step: StepIndex, commands: &mut Vec<Command>) {
+    /// The steps that travel in one request with this one: many, if more are due at this moment than
+    /// `batch_above`, and none if its call has to go alone.
+    fn with_companions(&mut self, now: Moment, provider: usize, first: StepIndex) -> Vec<StepIndex> {
+        let mut steps = vec![first];
+        let (goal, call) = (self.steps[first].goal, self.steps[first].call.clone());
+        let many =
+            self.limits.batch_above > 0 && self.gate_of(provider, goal).waiting() >= self.limits.batch_above;
+        // InitLocalDisk is no parameter of StartInstances.
+        if !many || call == Some(Call::Start { init_local_disk: true }) {
+            return steps;
+        }
+        let mut others = Vec::new();
+        while steps.len() < BATCH_LIMIT {
+            let Some(step) = self.gate_of(provider, goal).take() else { break };
+            if self.steps[step].call != call {
+                others.push(step);
+            } else if self.is_clear(now, step) {
+                steps.push(step);
+            }
+        }
+        for step in others {
+            self.wait_for_call(step);
+        }
+        steps
+    }
+
+    /// Whether the call may be made: what was seen lately of the instance, and of all that it comes after, allows it.
+    /// If not, the step has ended, or waits for a look.
+    fn is_clear(&mut self, now: Moment, step: StepIndex) -> bool {
         let change = self.steps[step].change;
-        if self.steps[step].call_deadline().is_some_and(|deadline| now > deadline) {
+        if self.call_deadline(step).is_some_and(|deadline| now > deadline) {
             let failure = self.out_of_time(step);
-            return self.take_turn(now, step, Turn::Fail(failure));
+            self.take_turn(now, step, Turn::Fail(failure));
+            return false;
         }
         let Some(view) = self.views[change].clone().filter(|view| is_fresh(view.asked_at, now)) else {
-            self.want_now(change, now);
-            return self.gate(step).parked.push(step);
+            self.want_for_call(change, now);
+            self.gate(step).park(step);
+            return false;
         };
         match self.steps[step].check(&view) {
             Turn::Call => {}
             Turn::Look(at) => {
                 self.want(change, at);
-                return self.gate(step).parked.push(step);
+                self.gate(step).park(step);
+                return false;
             }
-            turn => return self.take_turn(now, step, turn),
+            turn => {
+                self.take_turn(now, step, turn);
+                return false;
+            }
         }
         match self.needs(now, step) {
-            Needs::Met => {}
-            Needs::NotSeenLately => return self.gate(step).parked.push(step),
+            Needs::Met => true,
+            Needs::NotSeenLately => {
+                self.gate(step).park(step);
+                false
+            }
             Needs::Unmet(need) => {
                 let failure = Failure::NeedMoved {
                     need: self.plan.changes[need].address.clone(),
                     goal: self.steps[step].goal,
                     seen: self.views[need].as_ref().map_or_else(|| "not seen".to_owned(), View::words),
                 };
-                return self.take_turn(now, step, Turn::Fail(failure));
+                self.take_turn(now, step, Turn::Fail(failure));
+                false
             }
-        }
-        self.steps[step].phase = Phase::Calling;
-        self.steps[step].sends += 1;
-        self.gate(step).in_flight += 1;
-        let key = &self.plan.changes[change].key;
-        let (provider, id) = (key.provider.clone(), key.id.clone());
-        match self.steps[step].call {
-            Some(Call::Stop { policy }) => {
-                commands.push(Command::Stop { step, provider, request: StopRequest { id, policy } });
-            }
-            Some(Call::Start { init_local_disk }) => {
-                commands.push(Command::Start {
-                    step,
-                    provider,
-                    request: StartRequest { id, init_local_disk },
-                });
-            }
-            None => {}
         }
     }
 
-    fn out_of_time(&self, step: StepIndex) -> Failure {
+    /// Sends the calls of these steps, which differ in nothing but the instance, in one request.
+    fn send(&mut self, steps: Vec<StepIndex>, commands: &mut Vec<Command>) {
+        let first = steps[0];
+        self.gate(first).sent();
+        for step in &steps {
+            self.steps[*step].phase = Phase::Calling;
+            self.steps[*step].sends += 1;
+        }
+        let key = |step: StepIndex| &self.plan.changes[self.steps[step].change].key;
+        let provider = key(first).provider.clone();
+        let id = |step: StepIndex| key(step).id.clone();
+        commands.push(match self.steps[first].call {
+            Some(Call::Stop { policy }) => {
+                let call = |step| (step, StopRequest { id: id(step), policy });
+                Command::Stop { provider, calls: steps.into_iter().map(call).collect() }
+            }
+            Some(Call::Start { init_local_disk }) => {
+                let call = |step| (step, StartRequest { id: id(step), init_local_disk });
+                Command::Start { provider, calls: steps.into_iter().map(call).collect() }
+            }
+            // Only steps with a call are ever queued.
+            None => return,
+        });
+    }
+
+    pub(super) fn call_deadline(&mut self, step: StepIndex) -> Option<Moment> {
+        let last_dealt_with = self.gate(step).last_dealt_with();
+        self.steps[step].call_deadline(last_dealt_with)
+    }
+
+    fn out_of_time(&mut self, step: StepIndex) -> Failure {
+        let waits_for = self.gate(step).last_refusal().cloned();
         let step = &self.steps[step];
         let looking = &self.providers[self.provider_of[step.change]].look_refusal;
-        match (&step.last_refusal, looking) {
-            (Some(refusal), _) => Failure::GaveUp { refusal: refusal.clone(), sends: step.sends },
+        match (step.last_refusal.clone().or(waits_for), looking) {
+            (Some(refusal), _) => Failure::GaveUp { refusal, sends: step.sends },
             (None, Some(refusal)) => Failure::CannotLook(refusal.clone()),
             (None, None) => Failure::CannotLook(Refusal::new(
                 Advice::Final,
@@ -126,11 +188,7 @@ impl Run<'_> {
                 Goal::Stopped => standing.not_stopped,
             };
             if !is_fresh(standing.oldest, now) {
-                for &change in &plan.groups[after.group.at()].changes {
-                    if !self.views[change].as_ref().is_some_and(|view| is_fresh(view.asked_at, now)) {
-                        self.want_now(change, now);
-                    }
-                }
+                self.ask_for(after.group.at(), now);
                 answer = Needs::NotSeenLately;
             } else if let Some(unmet) = unmet {
                 let seen_at = self.views[unmet].as_ref().map_or(now, |view| view.asked_at);
@@ -146,10 +204,27 @@ impl Run<'_> {
         answer
     }
 
+    /// Wants looks at the instances of a group, once for all the steps that wait for them. All together: those that
+    /// are not too old yet would be by the time the others have been looked at.
+    fn ask_for(&mut self, group: usize, now: Moment) {
+        let asked =
+            self.standings[group].as_mut().map(|standing| std::mem::replace(&mut standing.asked, true));
+        if asked == Some(true) {
+            return;
+        }
+        let plan = self.plan;
+        for &change in &plan.groups[group].changes {
+            if self.views[change].as_ref().is_none_or(|view| now >= view.asked_at + JUST_NOW) {
+                self.want_for_call(change, now);
+            }
+        }
+    }
+
     fn standing(&mut self, group: usize) -> Standing {
         let Self { standings, plan, views, .. } = self;
         *standings[group].get_or_insert_with(|| {
-            let mut standing = Standing { oldest: Moment::MAX, not_running: None, not_stopped: None };
+            let mut standing =
+                Standing { oldest: Moment::MAX, not_running: None, not_stopped: None, asked: false };
             for &change in &plan.groups[group].changes {
                 let power = views[change].as_ref().and_then(|view| view.power.as_ref());
                 let asked_at = views[change].as_ref().map_or(Moment::ZERO, |view| view.asked_at);

@@ -17,14 +17,17 @@ impl Run<'_> {
         self.providers[self.provider_of[change]].poll.want(change, at);
     }
 
-    pub(super) fn want_now(&mut self, change: usize, now: Moment) {
-        self.providers[self.provider_of[change]].poll.want_by(change, now);
+    /// Wants a look at an instance for the sake of a call: now, or when looks are tried again after failing.
+    pub(super) fn want_for_call(&mut self, change: usize, now: Moment) {
+        let provider = &mut self.providers[self.provider_of[change]];
+        provider.poll.want_for_call(change, now.max(provider.calls_wait_until));
     }
 
     pub(super) fn look(&mut self, now: Moment, commands: &mut Vec<Command>) {
         for provider in 0..self.providers.len() {
             while self.providers[provider].poll.is_due(now) {
-                let others = self.worth_taking_along(provider);
+                let has_room = self.providers[provider].poll.has_room();
+                let others = if has_room { self.worth_taking_along(provider) } else { Vec::new() };
                 let Some(changes) = self.providers[provider].poll.next(now, others.into_iter()) else {
                     break;
                 };
@@ -46,24 +49,20 @@ impl Run<'_> {
         let mut others = Vec::with_capacity(2 * LOOK_LIMIT);
         let gates = [&self.providers[provider].starts, &self.providers[provider].stops];
         for gate in gates {
-            let steps = gate.parked.iter().chain(gate.waiting.iter().map(|(_, step)| step)).take(LOOK_LIMIT);
-            others.extend(steps.map(|step| self.steps[*step].change));
+            let steps = gate.queue().take(LOOK_LIMIT);
+            others.extend(steps.map(|step| self.steps[step].change));
         }
         let moving = self.providers[provider].poll.watched().take(LOOK_LIMIT);
         let groups: BTreeSet<usize> =
             moving.filter_map(|change| self.plan.changes[change].entry).map(|entry| entry.at()).collect();
-        for group in groups {
-            others.extend(&self.plan.groups[group].changes);
-            for &follower in &self.followers[group] {
-                others.extend(&self.plan.groups[follower].changes);
-                for after in &self.plan.groups[follower].after {
-                    others.extend(&self.plan.groups[after.group.at()].changes);
-                }
-                if others.len() > 4 * LOOK_LIMIT {
-                    break;
-                }
-            }
-        }
+        let follows = |group: usize| {
+            self.followers[group].iter().flat_map(|follower| {
+                let after = self.plan.groups[*follower].after.iter().map(|after| after.group.at());
+                std::iter::once(*follower).chain(after)
+            })
+        };
+        let related = groups.into_iter().flat_map(|group| std::iter::once(group).chain(follows(group)));
+        others.extend(related.flat_map(|group| &self.plan.groups[group].changes).take(4 * LOOK_LIMIT));
         others.retain(|change| {
             self.provider_of[*change] == provider
                 && self.views[*change].is_some()
@@ -88,9 +87,7 @@ impl Run<'_> {
             asked_at,
         };
         self.views[change] = Some(view.clone());
-        if let Some(group) = self.plan.changes[change].entry {
-            self.standings[group.at()] = None;
-        }
+        self.forget_standing(change);
         let Some(step) = self.step_of[change] else { return };
         let turn = self.steps[step].observe(&view);
         if let (Some(Turn::Look(_) | Turn::Poll(_)), Some(power), true) =
@@ -103,6 +100,12 @@ impl Run<'_> {
         }
     }
 
+    fn forget_standing(&mut self, change: usize) {
+        if let Some(group) = self.plan.changes[change].entry {
+            self.standings[group.at()] = None;
+        }
+    }
+
     /// A look failed: it is repeated, calmly, for as long as anyone may wait for it.
     pub(super) fn look_failed(&mut self, now: Moment, look: &Look, refusal: Refusal) {
         self.say(now, EventKind::LookFailed { refusal: refusal.clone() });
@@ -111,6 +114,7 @@ impl Run<'_> {
         let pause = WAIT_FOR_LOOKS[(failures as usize).min(WAIT_FOR_LOOKS.len()) - 1];
         self.providers[look.provider].look_refusal = Some(refusal.clone());
         for &change in &look.changes {
+            self.forget_standing(change);
             // Only those that wait for looks: a step that was taken along may stand in the queue still, or be under
             // way to ECS, and whoever is parked for it asks again.
             let Some(step) = self.step_of[change].filter(|step| self.steps[*step].is_watched()) else {
@@ -131,7 +135,8 @@ impl Run<'_> {
     /// Nothing will ever be seen there, so nothing that waits to be called there can be.
     fn give_up_parked(&mut self, now: Moment, provider: usize, refusal: &Refusal) {
         let gates = &self.providers[provider];
-        let parked: Vec<StepIndex> = gates.starts.parked.iter().chain(&gates.stops.parked).copied().collect();
+        let parked: Vec<StepIndex> =
+            gates.starts.parked().iter().chain(gates.stops.parked()).copied().collect();
         for step in parked {
             if self.steps[step].phase == Phase::Due {
                 self.take_turn(now, step, Turn::Fail(Failure::CannotLook(refusal.clone())));
@@ -139,11 +144,13 @@ impl Run<'_> {
         }
     }
 
-    fn is_past_its_deadline(&self, now: Moment, step: StepIndex) -> bool {
+    fn is_past_its_deadline(&mut self, now: Moment, step: StepIndex) -> bool {
         match &self.steps[step].phase {
-            Phase::Settling(watch) | Phase::Awaiting(watch) => now > watch.deadline + super::GRACE,
+            Phase::Settling(watch) | Phase::Awaiting(watch) => {
+                now > watch.deadline.saturating_add(super::GRACE)
+            }
             Phase::InDoubt(_) => {
-                self.steps[step].call_deadline().is_some_and(|deadline| now > deadline + super::GRACE)
+                self.call_deadline(step).is_some_and(|deadline| now > deadline.saturating_add(super::GRACE))
             }
             Phase::Queued | Phase::Due | Phase::Calling | Phase::Ended => false,
         }

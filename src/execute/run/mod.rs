@@ -4,20 +4,23 @@
 //! tried under a made-up clock in no time.
 
 mod calls;
+mod gate;
 mod looks;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::event::{Action, Event, EventKind, Failure, How};
 use super::poll::{Poll, next_look};
+
 use super::ready::{Ready, ReadyGroup, StepIndex};
 use super::step::{Call, FRESH, Moment, Phase, Step, Turn, View, Watch};
-use crate::cloud::{Accepted, Advice, LOOK_LIMIT, Refusal, StartRequest, StopRequest};
+use crate::cloud::{Accepted, Advice, Refusal, StartRequest, StopRequest};
 use crate::fleet::{Goal, InstanceId, ProviderAlias, Seen, Sighting, StopMode, StoppedMode};
 use crate::plan::{Block, Change, Plan, Then, Verdict, remaining_chains};
+use gate::Gate;
 
 /// What bounds a run.
 #[derive(Debug, Clone, Copy)]
@@ -26,21 +29,20 @@ pub struct Limits {
     pub parallelism: Option<NonZeroUsize>,
     /// At most so many calls of one action under way for one provider.
     pub max_in_flight: NonZeroUsize,
+    /// Where more than this are due at one moment, they travel together (StartInstances, StopInstances); 0: never.
+    pub batch_above: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { parallelism: None, max_in_flight: NonZeroUsize::new(16).unwrap_or(NonZeroUsize::MIN) }
+        let max_in_flight = NonZeroUsize::new(16).unwrap_or(NonZeroUsize::MIN);
+        Self { parallelism: None, max_in_flight, batch_above: 10 }
     }
 }
 
 /// What a step is taken to last for the sake of order, if nobody knows: some boot. Only its relation to known
 /// durations matters.
 const UNKNOWN_DURATION: Duration = Duration::from_secs(30);
-/// Calls that ECS refuses because too many come are tried again after so long, unless it says otherwise ...
-const PROBE: Duration = Duration::from_secs(1);
-/// ... but nothing makes them wait longer than this: ECS counts by minutes.
-const LONGEST_PROBE: Duration = Duration::from_secs(60);
 /// After a look that failed the next one waits: longer with each failure in a row.
 const WAIT_FOR_LOOKS: [Duration; 5] = [
     Duration::from_secs(1),
@@ -58,10 +60,11 @@ const GRACE: Duration = Duration::from_secs(60);
 pub(super) enum Command {
     /// Look at some instances of a provider; answer with [`Run::looked`].
     Look { number: u64, provider: ProviderAlias, ids: Vec<InstanceId> },
-    /// Call StartInstance; answer with [`Run::answered`].
-    Start { step: StepIndex, provider: ProviderAlias, request: StartRequest },
-    /// Call StopInstance; answer with [`Run::answered`].
-    Stop { step: StepIndex, provider: ProviderAlias, request: StopRequest },
+    /// Call StartInstance, or StartInstances if there are several; answer with [`Run::answered`].
+    Start { provider: ProviderAlias, calls: Vec<(StepIndex, StartRequest)> },
+    /// Call StopInstance, or StopInstances if there are several, which all have one policy; answer with
+    /// [`Run::answered`].
+    Stop { provider: ProviderAlias, calls: Vec<(StepIndex, StopRequest)> },
 }
 
 /// A run.
@@ -102,22 +105,6 @@ struct Provider {
     stops: Gate,
 }
 
-/// The calls of one action at one provider.
-#[derive(Debug, Default)]
-struct Gate {
-    waiting: BTreeSet<(Reverse<Duration>, StepIndex)>,
-    /// Steps that wait for a look before they may be called.
-    parked: Vec<StepIndex>,
-    in_flight: usize,
-    closed_until: Moment,
-}
-
-impl Gate {
-    fn has_room(&self, most: usize) -> bool {
-        self.in_flight < most && self.parked.len() < LOOK_LIMIT
-    }
-}
-
 #[derive(Debug)]
 struct Look {
     provider: usize,
@@ -131,6 +118,8 @@ struct Standing {
     oldest: Moment,
     not_running: Option<usize>,
     not_stopped: Option<usize>,
+    /// Those that were not seen lately have been asked for, and nothing has been heard since.
+    asked: bool,
 }
 
 /// Whether what must come before a step is as it has to be.
@@ -185,7 +174,7 @@ impl<'p> Run<'p> {
             ready.steps.sort_by_key(|step| Reverse(steps[*step].expected.unwrap_or(UNKNOWN_DURATION)));
             queue.push(ready);
         }
-        let (providers, provider_of) = providers(plan, origin);
+        let (providers, provider_of) = providers(plan, origin, limits.max_in_flight.get());
         let slots = limits.parallelism.map(NonZeroUsize::get);
         let mut run = Self {
             plan,
@@ -243,12 +232,9 @@ impl<'p> Run<'p> {
             return None;
         }
         let looks = self.providers.iter().filter_map(|provider| provider.poll.wake_at());
-        let most = self.limits.max_in_flight.get();
         let calls = self.providers.iter().flat_map(|provider| {
             let gates = [&provider.starts, &provider.stops].into_iter();
-            gates
-                .filter(|gate| !gate.waiting.is_empty() && gate.has_room(most))
-                .map(|gate| gate.closed_until.max(provider.calls_wait_until))
+            gates.filter_map(Gate::opens_at).map(|opens_at| opens_at.max(provider.calls_wait_until))
         });
         looks.chain(calls).min()
     }
@@ -279,6 +265,7 @@ impl<'p> Run<'p> {
         self.providers[look.provider].poll.came_back(&look.changes, answer.is_ok());
         match answer {
             Ok(sightings) => {
+                self.providers[look.provider].look_refusal = None;
                 let sightings: HashMap<&InstanceId, &Sighting> =
                     sightings.iter().map(|sighting| (&sighting.id, sighting)).collect();
                 for change in look.changes {
@@ -291,40 +278,53 @@ impl<'p> Run<'p> {
         self.unpark();
     }
 
-    /// The answer to a [`Command::Start`] or [`Command::Stop`].
-    pub(super) fn answered(&mut self, now: Moment, step: StepIndex, answer: Result<Accepted, Refusal>) {
-        let action = self.steps[step].call_action();
-        self.gate(step).in_flight -= 1;
-        let turn = match answer {
-            Ok(accepted) => {
-                let request_id = accepted.request_id.clone();
-                self.say(now, EventKind::Accepted { change: self.steps[step].change, action, request_id });
-                self.steps[step].accept(now, accepted.request_id)
-            }
-            Err(refusal) => {
-                if let Advice::Throttled { retry_after } = refusal.advice {
-                    let until = now + retry_after.unwrap_or(PROBE).clamp(Duration::ZERO, LONGEST_PROBE);
-                    let gate = self.gate(step);
-                    let was_open = gate.closed_until <= now;
-                    gate.closed_until = gate.closed_until.max(until);
-                    if was_open {
-                        let until = until.saturating_sub(self.origin);
-                        self.say(now, EventKind::Throttled { action, until });
-                    }
-                }
-                let turn = self.steps[step].refuse(now, refusal.clone());
-                if let Turn::Look(_) = turn {
-                    let Step { change, sends, .. } = self.steps[step];
-                    self.say(now, EventKind::Retrying { change, action, refusal: refusal.clone(), sends });
-                }
-                self.steps[step].last_refusal = Some(refusal);
-                turn
-            }
-        };
-        self.take_turn(now, step, turn);
-        if self.interrupted && self.steps[step].phase != Phase::Ended {
-            self.leave(now, step);
+    /// The answers to a [`Command::Start`] or [`Command::Stop`], one for each of its calls.
+    pub(super) fn answered(&mut self, now: Moment, answers: Vec<(StepIndex, Result<Accepted, Refusal>)>) {
+        if let Some((step, _)) = answers.first() {
+            self.gate(*step).answered();
         }
+        for (step, answer) in answers {
+            match answer {
+                Ok(accepted) => self.accepted(now, step, accepted),
+                Err(refusal) => self.refused(now, step, refusal),
+            }
+            if self.interrupted && self.steps[step].phase != Phase::Ended {
+                self.leave(now, step);
+            }
+        }
+    }
+
+    fn accepted(&mut self, now: Moment, step: StepIndex, accepted: Accepted) {
+        self.gate(step).passed(now);
+        let action = self.steps[step].call_action();
+        let request_id = accepted.request_id.clone();
+        self.say(now, EventKind::Accepted { change: self.steps[step].change, action, request_id });
+        let turn = self.steps[step].accept(now, accepted.request_id);
+        self.take_turn(now, step, turn);
+    }
+
+    fn refused(&mut self, now: Moment, step: StepIndex, refusal: Refusal) {
+        let action = self.steps[step].call_action();
+        match refusal.advice {
+            Advice::Throttled { retry_after } => {
+                if let Some(until) = self.gate(step).throttled(now, retry_after, &refusal) {
+                    let until = until.saturating_sub(self.origin);
+                    self.say(now, EventKind::Throttled { action, until });
+                }
+            }
+            // It is not known whether it was let through.
+            Advice::OutcomeUnknown => {}
+            Advice::Final | Advice::Capacity | Advice::Busy { .. } | Advice::WrongStatus => {
+                self.gate(step).passed(now);
+            }
+        }
+        let turn = self.steps[step].refuse(now, refusal.clone());
+        if let Turn::Look(_) = turn {
+            let Step { change, sends, .. } = self.steps[step];
+            self.say(now, EventKind::Retrying { change, action, refusal: refusal.clone(), sends });
+        }
+        self.steps[step].last_refusal = Some(refusal);
+        self.take_turn(now, step, turn);
     }
 
     /// Instances behind a blocked one are skipped from the outset; the run says so for each, as for any other skip.
@@ -449,6 +449,10 @@ impl<'p> Run<'p> {
     }
 
     fn skip(&mut self, now: Moment, step: StepIndex, because: StepIndex) {
+        if self.steps[step].phase == Phase::Ended {
+            // An interruption has ended it, and only then was the answer heard that it would be skipped for.
+            return;
+        }
         let root = self.root_of[because].unwrap_or(because);
         self.root_of[step] = Some(root);
         let address = |step: StepIndex| self.plan.changes[self.steps[step].change].address.clone();
@@ -473,9 +477,7 @@ impl<'p> Run<'p> {
     fn end(&mut self, step: StepIndex) {
         let Step { change, .. } = self.steps[step];
         let rank = self.rank_of[step];
-        let gate = self.gate(step);
-        gate.waiting.remove(&(rank, step));
-        gate.parked.retain(|parked| *parked != step);
+        self.gate(step).forget(rank, step);
         self.steps[step].phase = Phase::Ended;
         self.unfinished -= 1;
         self.providers[self.provider_of[change]].poll.forget(change);
@@ -559,8 +561,8 @@ fn first_view(change: &Change) -> Option<View> {
     Some(View { power, asked_at: Moment::ZERO, since: Moment::ZERO, has_changed: false, stopped_mode })
 }
 
-/// The providers of a plan, and which of them each change belongs to.
-fn providers(plan: &Plan, origin: Moment) -> (Vec<Provider>, Vec<usize>) {
+/// The providers of a plan, with gates for `most` calls at a time, and which of them each change belongs to.
+fn providers(plan: &Plan, origin: Moment, most: usize) -> (Vec<Provider>, Vec<usize>) {
     let mut providers: Vec<Provider> = Vec::new();
     let mut known: BTreeMap<&ProviderAlias, usize> = BTreeMap::new();
     let mut provider_of = Vec::with_capacity(plan.changes.len());
@@ -572,8 +574,8 @@ fn providers(plan: &Plan, origin: Moment) -> (Vec<Provider>, Vec<usize>) {
                 poll: Poll::new(origin),
                 look_refusal: None,
                 calls_wait_until: Moment::ZERO,
-                starts: Gate::default(),
-                stops: Gate::default(),
+                starts: Gate::new(most),
+                stops: Gate::new(most),
             });
             providers.len() - 1
         });

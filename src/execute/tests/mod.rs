@@ -1,6 +1,9 @@
 //! Whole runs under a made-up clock against a cloud in memory.
 
+mod dispatch;
 mod endings;
 mod laws;
+mod needs;
+mod scale;
 mod stories;
 mod twin;

@@ -2,7 +2,7 @@
 
 use crate::cloud::{Advice, Refusal};
 use crate::execute::event::{EventKind, Failure};
-use crate::execute::{Outcome, Report};
+use crate::execute::{Limits, Outcome, Report};
 use crate::fleet::{Goal, InstanceId, Power, Strength};
 use crate::plan::Plan;
 
@@ -113,19 +113,65 @@ fn a_final_refusal_is_final() {
 }
 
 #[test]
-fn throttled_calls_wait_together_and_are_not_counted_as_sent() {
-    let desired = Sketch::new().entry("app", Goal::Running, 5, &[]).desired();
+fn throttled_calls_wait_together_while_one_probe_a_second_goes_out() {
+    let desired = Sketch::new().entry("app", Goal::Running, 200, &[]).desired();
     let mut twin = fleet(&desired, &Power::Stopped, secs(5));
-    for machine in twin.machines.values_mut() {
-        machine.fates = vec![refused(Advice::Throttled { retry_after: Some(secs(3)) }); 2];
+    twin.throttled = vec![(secs(0), secs(5))];
+    let plan = plan_for(&desired, &twin);
+    let limits = Limits { batch_above: 0, ..Limits::default() };
+    let played = play(&plan, twin, &Play { limits, ..Play::default() });
+    assert!(played.report.meets_every_goal(&plan));
+    let refused = played.twin.refused.len();
+    assert!(refused <= 16 + 5, "{refused} calls were refused");
+    assert!(played.twin.log.iter().all(|call| call.accepted), "none of those refused counts as sent");
+    assert!(played.ended_at < secs(14), "{:?}", played.ended_at);
+    let throttled = played.events.iter().filter(|event| matches!(event.kind, EventKind::Throttled { .. }));
+    assert_eq!(throttled.count(), refused - 15, "said once for each time the gate closes");
+}
+
+#[test]
+fn many_that_are_due_at_one_moment_travel_together() {
+    let desired = Sketch::new()
+        .entry("app", Goal::Running, 250, &[])
+        .entry("batch", Goal::Running, 11, &[])
+        .with(|entry| entry.init_local_disk = true)
+        .entry("db", Goal::Running, 3, &[("app", Strength::Hard)])
+        .desired();
+    let twin = fleet(&desired, &Power::Stopped, secs(5));
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin.clone(), &Play::default());
+    assert!(played.report.meets_every_goal(&plan));
+    let mut requests = played.twin.requests.clone();
+    requests.sort_unstable();
+    let mut expected = vec![1; 11];
+    // Three are no more than batch_above, so they go one by one; so does what no batch can carry.
+    expected.extend([1, 1, 1, 50, 100, 100]);
+    assert_eq!(requests, expected);
+
+    let limits = Limits { batch_above: 0, ..Limits::default() };
+    let played = play(&plan, twin, &Play { limits, ..Play::default() });
+    assert!(played.twin.requests.iter().all(|calls| *calls == 1), "0 means never");
+}
+
+#[test]
+fn a_batch_is_judged_instance_by_instance() {
+    let desired = Sketch::new().entry("app", Goal::Running, 12, &[]).desired();
+    let mut twin = fleet(&desired, &Power::Stopped, secs(5));
+    for (name, fate) in [
+        ("i-app3", refused(Advice::Final)),
+        ("i-app5", busy("InstanceNotReady", 5, 403)),
+        ("i-app7", Fate::LoseAnswer),
+    ] {
+        twin.machines.get_mut(&id(name)).expect("there").fates = vec![fate];
     }
     let plan = plan_for(&desired, &twin);
     let played = play(&plan, twin, &Play::default());
-    assert!(played.report.meets_every_goal(&plan));
-    let calls: Vec<u64> = played.twin.log.iter().map(|call| call.at.as_secs()).collect();
-    assert_eq!(calls, [0, 0, 0, 0, 0, 3, 3, 3, 3, 3, 6, 6, 6, 6, 6]);
-    let throttled = played.events.iter().filter(|event| matches!(event.kind, EventKind::Throttled { .. }));
-    assert_eq!(throttled.count(), 2, "said once for each time the gate closes");
+    assert_eq!(played.twin.requests, [12, 1], "one batch, and the busy one again by itself");
+    let failed: Vec<&usize> =
+        played.report.outcomes.iter().filter(|(_, o)| **o != Outcome::Started).map(|(at, _)| at).collect();
+    // In the order of the addresses app10 and app11 come before app2.
+    assert_eq!(failed, [&5]);
+    assert!(played.twin.machines.values().all(|machine| machine.accepted_starts <= 1));
 }
 
 #[test]
@@ -320,6 +366,20 @@ fn a_failure_skips_hard_dependents_and_nothing_else() {
 }
 
 #[test]
+fn a_refusal_that_is_heard_after_an_interruption_leaves_the_others_as_the_interruption_left_them() {
+    let desired = Sketch::new()
+        .entry("db", Goal::Running, 1, &[])
+        .entry("web", Goal::Running, 1, &[("db", Strength::Hard)])
+        .desired();
+    let mut twin = fleet(&desired, &Power::Stopped, secs(20));
+    twin.machines.get_mut(&id("i-db0")).expect("there").fates = vec![refused(Advice::Final)];
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play { interrupt_at: Some(ms(20)), ..Play::default() });
+    assert!(matches!(failure(&played.report, 0), Failure::Refused(_)));
+    assert_eq!(played.report.outcomes[&1], Outcome::NotReached { in_transition: false });
+}
+
+#[test]
 fn an_interruption_makes_no_new_call_and_awaits_those_under_way() {
     let desired = Sketch::new()
         .entry("db", Goal::Running, 1, &[])
@@ -347,10 +407,7 @@ fn slots_count_instances_in_transition_and_the_longest_chain_goes_first() {
         .desired();
     let twin = fleet(&desired, &Power::Stopped, secs(10));
     let plan = plan_for(&desired, &twin);
-    let limits = crate::execute::Limits {
-        parallelism: std::num::NonZeroUsize::new(2),
-        ..crate::execute::Limits::default()
-    };
+    let limits = Limits { parallelism: std::num::NonZeroUsize::new(2), ..Limits::default() };
     let played = play(&plan, twin, &Play { limits, ..Play::default() });
     assert!(played.report.meets_every_goal(&plan));
     assert_eq!(played.twin.log[0].id, id("i-b0"), "b has the longest chain behind it");

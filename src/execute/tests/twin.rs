@@ -131,6 +131,12 @@ pub(super) struct Twin {
     pub(super) blind: Vec<Blind>,
     pub(super) log: Vec<Logged>,
     pub(super) looks: Vec<(Duration, usize)>,
+    /// Calls in these spans are refused because too many come.
+    pub(super) throttled: Vec<(Duration, Duration)>,
+    /// When calls were refused because too many came.
+    pub(super) refused: Vec<Duration>,
+    /// How many calls each request held.
+    pub(super) requests: Vec<usize>,
     /// Instances and goals that each call must find met.
     order: HashMap<(Action, InstanceId), Vec<(InstanceId, Power)>>,
 }
@@ -189,6 +195,10 @@ impl Twin {
     }
 
     fn call(&mut self, now: Duration, action: Action, id: &InstanceId) -> Result<Accepted, Refusal> {
+        if self.throttled.iter().any(|(from, to)| *from <= now && now < *to) {
+            self.refused.push(now);
+            return Err(Refusal::new(Advice::Throttled { retry_after: None }, "Throttling.User"));
+        }
         let out_of_order = self
             .order
             .get(&(action, id.clone()))
@@ -237,7 +247,7 @@ pub(super) struct Played {
 enum Pending {
     Reach(Command),
     LookBack(u64, Result<Vec<Sighting>, Refusal>),
-    CallBack(usize, Result<Accepted, Refusal>),
+    CallBack(Vec<(usize, Result<Accepted, Refusal>)>),
 }
 
 type Expected<'a> = dyn Fn(&Change) -> Option<Duration> + 'a;
@@ -314,16 +324,24 @@ pub(super) fn play(plan: &Plan, mut twin: Twin, play: &Play<'_>) -> Played {
                     };
                     push(&mut pending, &mut work, back, Pending::LookBack(number, answer));
                 }
-                Pending::Reach(Command::Start { step, request, .. }) => {
-                    let answer = twin.call(now, Action::Start, &request.id);
-                    push(&mut pending, &mut work, back, Pending::CallBack(step, answer));
+                Pending::Reach(Command::Start { calls, .. }) => {
+                    twin.requests.push(calls.len());
+                    let answers = calls
+                        .iter()
+                        .map(|(step, request)| (*step, twin.call(now, Action::Start, &request.id)));
+                    let answers = answers.collect();
+                    push(&mut pending, &mut work, back, Pending::CallBack(answers));
                 }
-                Pending::Reach(Command::Stop { step, request, .. }) => {
-                    let answer = twin.call(now, Action::Stop, &request.id);
-                    push(&mut pending, &mut work, back, Pending::CallBack(step, answer));
+                Pending::Reach(Command::Stop { calls, .. }) => {
+                    twin.requests.push(calls.len());
+                    let answers = calls
+                        .iter()
+                        .map(|(step, request)| (*step, twin.call(now, Action::Stop, &request.id)));
+                    let answers = answers.collect();
+                    push(&mut pending, &mut work, back, Pending::CallBack(answers));
                 }
                 Pending::LookBack(number, answer) => run.looked(now, number, answer),
-                Pending::CallBack(step, answer) => run.answered(now, step, answer),
+                Pending::CallBack(answers) => run.answered(now, answers),
             }
         }
     }

@@ -7,6 +7,6 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
-pub use plan::{plan, plan_line};
+pub use plan::{drift, plan, plan_line};
 pub use record::{state, state_list, state_show};
 pub use summary::apply_summary;

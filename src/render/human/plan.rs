@@ -15,13 +15,7 @@ use crate::render::words::{self, Order};
 /// Takes time in proportion to the number of instances, and names of any length do not change that.
 #[must_use]
 pub fn plan(plan: &Plan, style: Style, all: bool) -> String {
-    let mut page = Page {
-        text: String::new(),
-        style,
-        order: Order::of(plan),
-        drawings: Drawings::new(style),
-        places: Places::of(plan),
-    };
+    let mut page = Page::new(plan, style);
     for change in plan.changes.iter().filter(|change| all || has_news(change)) {
         page.block(change);
     }
@@ -42,6 +36,23 @@ pub fn plan(plan: &Plan, style: Style, all: bool) -> String {
         let line = format!("{}: read {} above.", words::count(warnings, "warning"), them(warnings));
         let _ = writeln!(text, "{}", style.paint(Ink::Caution, line));
     }
+    text
+}
+
+/// Only what moved outside powerform: a block for each instance, then how many there are.
+#[must_use]
+pub fn drift(plan: &Plan, style: Style) -> String {
+    let mut page = Page::new(plan, style);
+    for change in plan.changes.iter().filter(|change| change.drift.is_some()) {
+        page.block(change);
+    }
+    let mut text = page.text;
+    let line = match plan.changes.len() {
+        0 => "Nothing has moved outside powerform since the last apply.".to_owned(),
+        1 => "1 instance has moved outside powerform since the last apply.".to_owned(),
+        moved => format!("{moved} instances have moved outside powerform since the last apply."),
+    };
+    let _ = writeln!(text, "{}", style.paint(Ink::Heading, line));
     text
 }
 
@@ -119,10 +130,20 @@ struct Page {
 }
 
 impl Page {
+    fn new(plan: &Plan, style: Style) -> Self {
+        Self {
+            text: String::new(),
+            style,
+            order: Order::of(plan),
+            drawings: Drawings::new(style),
+            places: Places::of(plan),
+        }
+    }
+
     fn block(&mut self, change: &Change) {
         let address = words::address(&change.address);
         let place = self.places.of_change(change);
-        let heading = format!("# {address} {}", words::verdict(&change.verdict));
+        let heading = format!("# {address} {}", words::heading(change));
         let (sign, ink) = sign(&change.verdict);
         // Writing to a string cannot fail.
         let _ = writeln!(self.text, "  {}{place}", self.style.paint(Ink::Heading, heading));
@@ -170,7 +191,8 @@ fn says_drift(change: &Change) -> bool {
         Verdict::Start { .. } | Verdict::Stop { .. } | Verdict::Wait { .. } | Verdict::Release => {
             change.why == Some(Why::Drifted)
         }
-        Verdict::InSync | Verdict::Blocked(_) | Verdict::Any => false,
+        Verdict::InSync => change.goal.is_none(),
+        Verdict::Blocked(_) | Verdict::Any => false,
     }
 }
 

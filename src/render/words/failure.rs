@@ -140,7 +140,8 @@ pub fn retrying(refusal: &Refusal, sends: u32) -> String {
 pub fn left_over(in_transition: bool) -> Explanation {
     if in_transition {
         Explanation::new(
-            "its call was accepted, but its arrival was not awaited",
+            // It may have been called, be on its way by itself, or have lost the answer to its call.
+            "it is on its way as far as is known, but its arrival was not awaited",
             "plan again to see where it arrived",
         )
     } else {

@@ -20,6 +20,12 @@ pub fn verdict(verdict: &Verdict) -> &'static str {
     }
 }
 
+/// What stands after the address over the block of an instance. Where only drift is shown, that is it.
+#[must_use]
+pub fn heading(change: &Change) -> &'static str {
+    if change.goal.is_none() && change.drift.is_some() { "has moved" } else { verdict(&change.verdict) }
+}
+
 /// Why an instance got its verdict. Never empty, whatever the verdict.
 #[must_use]
 pub fn reason(change: &Change) -> String {
@@ -32,9 +38,10 @@ pub fn reason(change: &Change) -> String {
                 format!("its goal is Any, but it was {}", block(&Block::NotSeen { why: why.clone() }))
             }
         },
-        (Verdict::InSync, _) => match change.goal {
-            Some(goal) => format!("it is {goal}, as wanted"),
-            None => "it is as wanted".to_owned(),
+        (Verdict::InSync, _) => match (change.goal, &change.drift) {
+            (Some(goal), _) => format!("it is {goal}, as wanted"),
+            (None, Some(moved)) => drift(moved),
+            (None, None) => "it is as wanted".to_owned(),
         },
         (Verdict::Release, None) => because(&Why::LeftConfiguration, change),
         (_, Some(why)) => because(why, change),
@@ -57,8 +64,9 @@ fn because(why: &Why, change: &Change) -> String {
             None => "changed outside powerform since the last apply".to_owned(),
         },
         Why::Unfinished { recorded_at } => {
-            format!("an apply left it unfinished on {}", time(*recorded_at))
+            format!("it was not there yet when it was last recorded, on {}", time(*recorded_at))
         }
+        Why::PoweredOff => "everything is powered off for this run; a plain apply brings it back".to_owned(),
         Why::LeftConfiguration => {
             "no longer in the configuration: it leaves the record, and its machine stays as it is".to_owned()
         }

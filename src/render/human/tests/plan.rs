@@ -22,7 +22,7 @@ fn a_plan_reads_as_terraform_users_expect() {
   # app[i-bp1app000000000001] will be started
   ~ instance "app[i-bp1app000000000001]" {
       ~ status = "Stopped" -> "Running"
-        an apply left it unfinished on 2026-11-21 20:04 UTC
+        it was not there yet when it was last recorded, on 2026-11-21 20:04 UTC
         after db is Running
     }
 

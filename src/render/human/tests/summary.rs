@@ -83,7 +83,7 @@ fn an_interrupted_apply_says_what_is_left() {
     );
     assert!(
         text.contains(
-            "  db (i-bp1db0000000000001): its call was accepted, but its arrival was not awaited\n    -> plan again"
+            "  db (i-bp1db0000000000001): it is on its way as far as is known, but its arrival was not awaited\n    -> plan again"
         ),
         "{text}"
     );

@@ -159,7 +159,8 @@ impl Apply {
             }
             EventKind::LookFailed { refusal } => {
                 let summary = "a look at the instances failed; it will be repeated";
-                let detail = format!("{}: {}", words::message(&refusal.message), words::remedy_of(refusal));
+                let detail =
+                    format!("{}: {}", words::message(&refusal.to_string()), words::remedy_of(refusal));
                 Some(diagnostic(now, &Diagnostic::new(Severity::Warning, summary, detail)))
             }
         }

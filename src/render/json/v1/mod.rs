@@ -21,7 +21,7 @@ use serde::Serialize;
 
 pub use apply::Apply;
 pub use diagnostic::{Diagnostic, Position, Range, Severity, Snippet, diagnostic, validation};
-pub use plan::{change_summary, plan, planned_changes, resource_drifts};
+pub use plan::{change_summary, plan, planned_changes, resource_drifts, saved_plan};
 pub use problem::diagnostics;
 pub use state::{state, state_list};
 pub use summary::apply_summary;

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Level, Resource, line};
+use super::{FORMAT_VERSION, Level, Resource, line, text};
 use crate::fleet::Power;
-use crate::plan::{Block, Change, Drift, Plan, Tally, Then, Verdict, Warning, Why};
+use crate::plan::{Block, Change, Drift, Plan, SavedPlan, Tally, Then, Verdict, Warning, Why};
 use crate::render::human::plan_line;
 use crate::render::words::{self, Explanation, Order};
 
@@ -35,20 +35,69 @@ pub fn change_summary(now: Timestamp, tally: &Tally) -> String {
     struct Body {
         changes: Changes,
     }
+    line(now, Level::Info, "change_summary", &plan_line(tally), Body { changes: Changes::of(tally) })
+}
+
+/// The document of a saved plan: `show PLAN --json`.
+#[must_use]
+pub fn saved_plan(saved: &SavedPlan) -> String {
     #[derive(Serialize)]
-    struct Changes {
-        start: usize,
-        stop: usize,
-        wait: usize,
-        noop: usize,
-        blocked: usize,
-        release: usize,
-        any: usize,
-        operation: &'static str,
+    struct Document<'a> {
+        format_version: &'static str,
+        stack: &'a str,
+        made_at: Timestamp,
+        lineage: Option<String>,
+        serial: u64,
+        configuration: &'a str,
+        targets: Vec<&'a str>,
+        excludes: Vec<&'a str>,
+        power_off: bool,
+        refresh_only: bool,
+        resource_drift: Vec<Drifted>,
+        resource_changes: Vec<Planned>,
+        changes: Changes,
     }
-    let Tally { start, stop, wait, blocked, release, in_sync, any } = *tally;
-    let changes = Changes { start, stop, wait, noop: in_sync, blocked, release, any, operation: "plan" };
-    line(now, Level::Info, "change_summary", &plan_line(tally), Body { changes })
+    let SavedPlan { made_at, lineage, serial, configuration, shape, plan } = saved;
+    let order = Order::of(plan);
+    text(&Document {
+        format_version: FORMAT_VERSION,
+        stack: plan.stack.as_str(),
+        made_at: *made_at,
+        lineage: lineage.map(|lineage| lineage.to_string()),
+        serial: *serial,
+        configuration,
+        targets: shape.scope.targets.iter().map(|pattern| pattern.0.as_str()).collect(),
+        excludes: shape.scope.excludes.iter().map(|pattern| pattern.0.as_str()).collect(),
+        power_off: shape.power_off,
+        refresh_only: shape.refresh_only,
+        resource_drift: plan
+            .changes
+            .iter()
+            .filter_map(|change| Some(Drifted::of(change, change.drift.as_ref()?)))
+            .collect(),
+        resource_changes: plan.changes.iter().map(|change| Planned::of(change, &order)).collect(),
+        changes: Changes::of(&plan.tally()),
+    })
+}
+
+/// The counts by action.
+#[derive(Serialize)]
+struct Changes {
+    start: usize,
+    stop: usize,
+    wait: usize,
+    noop: usize,
+    blocked: usize,
+    release: usize,
+    any: usize,
+    operation: &'static str,
+}
+
+impl Changes {
+    fn of(tally: &Tally) -> Self {
+        let Tally { start, stop, wait, blocked, release, in_sync, any } = *tally;
+        Self { start, stop, wait, noop: in_sync, blocked, release, any, operation: "plan" }
+    }
 }
 
 /// A power status with what qualifies it.
@@ -88,35 +137,42 @@ impl Status {
     }
 }
 
+/// A change that powerform did not make.
+#[derive(Serialize)]
+struct Drifted {
+    resource: Resource,
+    action: &'static str,
+    reason: String,
+    before: Status,
+    after: Status,
+    since: Timestamp,
+}
+
+impl Drifted {
+    fn of(change: &Change, drift: &Drift) -> Self {
+        Self {
+            resource: Resource::of(change),
+            action: match drift.is {
+                Power::Starting | Power::Running => "start",
+                Power::Stopping | Power::Stopped => "stop",
+                Power::Pending | Power::Unrecognised(_) => "update",
+            },
+            reason: words::drift(drift),
+            before: Status::plain(drift.was.word()),
+            after: Status::plain(drift.is.word()),
+            since: drift.since,
+        }
+    }
+}
+
 fn drift_line(now: Timestamp, change: &Change, drift: &Drift) -> String {
     #[derive(Serialize)]
     struct Body {
         change: Drifted,
     }
-    #[derive(Serialize)]
-    struct Drifted {
-        resource: Resource,
-        action: &'static str,
-        reason: String,
-        before: Status,
-        after: Status,
-        since: Timestamp,
-    }
-    let reason = words::drift(drift);
-    let message = format!("{}: {reason}", words::address(&change.address));
-    let change = Drifted {
-        resource: Resource::of(change),
-        action: match drift.is {
-            Power::Starting | Power::Running => "start",
-            Power::Stopping | Power::Stopped => "stop",
-            Power::Pending | Power::Unrecognised(_) => "update",
-        },
-        reason,
-        before: Status::plain(drift.was.word()),
-        after: Status::plain(drift.is.word()),
-        since: drift.since,
-    };
-    line(now, Level::Info, "resource_drift", &message, Body { change })
+    let drifted = Drifted::of(change, drift);
+    let message = format!("{}: {}", words::address(&change.address), drifted.reason);
+    line(now, Level::Info, "resource_drift", &message, Body { change: drifted })
 }
 
 /// The call that a change makes, with every parameter that matters.
@@ -160,6 +216,54 @@ impl Note {
     }
 }
 
+/// What will be done about one instance.
+#[derive(Serialize)]
+struct Planned {
+    resource: Resource,
+    action: &'static str,
+    reason: String,
+    reason_code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+    before: Option<Status>,
+    after: Option<Status>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call: Option<Call>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order: Option<String>,
+    instance_id: String,
+    provider: String,
+    region: Option<String>,
+    warnings: Vec<Note>,
+}
+
+impl Planned {
+    fn of(change: &Change, order: &Order) -> Self {
+        let (reason, remedy) = match &change.verdict {
+            Verdict::Blocked(block) => {
+                let Explanation { what, remedy } = words::block(block);
+                (what, Some(remedy.into_owned()))
+            }
+            _ => (words::reason(change), None),
+        };
+        Self {
+            resource: Resource::of(change),
+            action: action(&change.verdict),
+            reason,
+            reason_code: reason_code(change),
+            remedy,
+            before: Status::before(change),
+            after: Status::after(change),
+            call: Call::of(&change.verdict),
+            order: order.of_change(change).map(ToOwned::to_owned),
+            instance_id: change.key.id.to_string(),
+            provider: change.key.provider.to_string(),
+            region: change.region.as_ref().map(ToString::to_string),
+            warnings: change.warnings.iter().map(Note::of).collect(),
+        }
+    }
+}
+
 fn change_line(now: Timestamp, change: &Change, order: &Order) -> String {
     #[derive(Serialize)]
     struct Body {
@@ -167,54 +271,14 @@ fn change_line(now: Timestamp, change: &Change, order: &Order) -> String {
         // It stands here for filters that look no deeper, and in the change where Terraform has it.
         reason: String,
     }
-    #[derive(Serialize)]
-    struct Planned {
-        resource: Resource,
-        action: &'static str,
-        reason: String,
-        reason_code: &'static str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        remedy: Option<String>,
-        before: Option<Status>,
-        after: Option<Status>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        call: Option<Call>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        order: Option<String>,
-        instance_id: String,
-        provider: String,
-        region: Option<String>,
-        warnings: Vec<Note>,
-    }
-    let (reason, remedy) = match &change.verdict {
-        Verdict::Blocked(block) => {
-            let Explanation { what, remedy } = words::block(block);
-            (what, Some(remedy.into_owned()))
-        }
-        _ => (words::reason(change), None),
-    };
-    let message =
-        format!("{} {}: {reason}", words::address(&change.address), words::verdict(&change.verdict));
     let level = match change.verdict {
         Verdict::Blocked(_) => Level::Warn,
         _ if !change.warnings.is_empty() => Level::Warn,
         _ => Level::Info,
     };
-    let planned = Planned {
-        resource: Resource::of(change),
-        action: action(&change.verdict),
-        reason: reason.clone(),
-        reason_code: reason_code(change),
-        remedy,
-        before: Status::before(change),
-        after: Status::after(change),
-        call: Call::of(&change.verdict),
-        order: order.of_change(change).map(ToOwned::to_owned),
-        instance_id: change.key.id.to_string(),
-        provider: change.key.provider.to_string(),
-        region: change.region.as_ref().map(ToString::to_string),
-        warnings: change.warnings.iter().map(Note::of).collect(),
-    };
+    let planned = Planned::of(change, order);
+    let reason = planned.reason.clone();
+    let message = format!("{} {}: {reason}", words::address(&change.address), words::heading(change));
     line(now, level, "planned_change", &message, Body { change: planned, reason })
 }
 
@@ -234,6 +298,7 @@ fn action(verdict: &Verdict) -> &'static str {
 fn reason_code(change: &Change) -> &'static str {
     match (&change.verdict, &change.why) {
         (Verdict::Blocked(block), _) => block_code(block),
+        (Verdict::InSync, _) if change.goal.is_none() => "drifted",
         (Verdict::InSync, _) => "in_sync",
         (Verdict::Any, _) => "goal_is_any",
         (_, Some(why)) => match why {
@@ -241,6 +306,7 @@ fn reason_code(change: &Change) -> &'static str {
             Why::GoalChanged { .. } => "goal_changed",
             Why::Drifted => "drifted",
             Why::Unfinished { .. } => "unfinished",
+            Why::PoweredOff => "powered_off",
             Why::LeftConfiguration => "left_configuration",
         },
         (Verdict::Release, None) => "left_configuration",

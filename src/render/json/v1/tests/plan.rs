@@ -41,9 +41,9 @@ fn a_plan_is_told_as_drift_then_every_change_then_the_counts() {
         json!({
             "@level": "info",
             "@message":
-                "app[i-bp1app000000000001] will be started: an apply left it unfinished on 2026-11-21 20:04 UTC",
+                "app[i-bp1app000000000001] will be started: it was not there yet when it was last recorded, on 2026-11-21 20:04 UTC",
             "@module": "powerform.ui", "@timestamp": "2026-11-22T08:00:00Z", "type": "planned_change",
-            "reason": "an apply left it unfinished on 2026-11-21 20:04 UTC",
+            "reason": "it was not there yet when it was last recorded, on 2026-11-21 20:04 UTC",
             "change": {
                 "resource": {
                     "addr": "app[i-bp1app000000000001]", "module": "",
@@ -52,7 +52,7 @@ fn a_plan_is_told_as_drift_then_every_change_then_the_counts() {
                     "resource_key": "i-bp1app000000000001",
                 },
                 "action": "start",
-                "reason": "an apply left it unfinished on 2026-11-21 20:04 UTC",
+                "reason": "it was not there yet when it was last recorded, on 2026-11-21 20:04 UTC",
                 "reason_code": "unfinished",
                 "before": { "status": "Stopped", "stopped_mode": "Not-applicable" },
                 "after": { "status": "Running" },

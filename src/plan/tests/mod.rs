@@ -1,0 +1,9 @@
+//! Decisions about small worlds, as tables, and laws that hold for every world.
+
+mod chains;
+mod laws;
+mod order;
+mod record;
+mod scope;
+mod single;
+mod world;

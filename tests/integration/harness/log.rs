@@ -1,0 +1,130 @@
+//! What happened in the simulated cloud, from its own log: who was asked what when, and what each machine was then.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use powerform::simulator::log::ACCEPTED;
+use powerform::simulator::{LogEvent, LogLine, RequestLine, read_log};
+use serde::Deserialize;
+
+/// The log, or the part of it since some moment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CloudLog {
+    /// The statuses of the account file.
+    first: Arc<HashMap<String, String>>,
+    lines: Vec<LogLine>,
+}
+
+/// A call of StartInstance or StopInstance that reached the cloud.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PowerCall<'l> {
+    pub(crate) at: Timestamp,
+    pub(crate) request: &'l RequestLine,
+}
+
+impl PowerCall<'_> {
+    /// Whether it is this call of this instance.
+    pub(crate) fn is(&self, action: &str, id: &str) -> bool {
+        self.request.action == action && self.instance() == id
+    }
+
+    pub(crate) fn instance(&self) -> &str {
+        self.request.instance.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn was_accepted(&self) -> bool {
+        self.request.answer == ACCEPTED
+    }
+
+    /// `Start i-a`.
+    pub(crate) fn words(&self) -> String {
+        format!("{} {}", self.request.action.trim_end_matches("Instance"), self.instance())
+    }
+
+    /// A parameter, as it was sent.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        self.request.parameters.get(name).map(String::as_str)
+    }
+}
+
+#[derive(Deserialize)]
+struct Account {
+    instances: Vec<Instance>,
+}
+
+#[derive(Deserialize)]
+struct Instance {
+    id: String,
+    status: Option<String>,
+}
+
+impl CloudLog {
+    /// Reads the log. It is empty where nothing has happened yet.
+    pub(super) fn read(memory: &Path, account: &Path) -> Self {
+        if !memory.exists() {
+            return Self::default();
+        }
+        let account: Account = serde_yaml::from_str(&std::fs::read_to_string(account).unwrap()).unwrap();
+        let first = account
+            .instances
+            .into_iter()
+            .map(|instance| (instance.id, instance.status.unwrap_or_else(|| "Stopped".to_owned())))
+            .collect();
+        Self { first: Arc::new(first), lines: read_log(memory).unwrap() }
+    }
+
+    pub(crate) fn lines(&self) -> &[LogLine] {
+        &self.lines
+    }
+
+    /// The part from the line of this number on.
+    pub(crate) fn since(&self, line: usize) -> Self {
+        let lines = self.lines.get(line..).unwrap_or_default().to_vec();
+        Self { first: Arc::clone(&self.first), lines }
+    }
+
+    /// The requests, in order.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = (Timestamp, &RequestLine)> {
+        self.lines.iter().filter_map(|line| match &line.event {
+            LogEvent::Request(request) => Some((line.at, request)),
+            _ => None,
+        })
+    }
+
+    /// The calls of StartInstance and StopInstance, in order, whatever became of them.
+    pub(crate) fn calls(&self) -> Vec<PowerCall<'_>> {
+        self.requests()
+            .filter(|(_, request)| matches!(request.action.as_str(), "StartInstance" | "StopInstance"))
+            .map(|(at, request)| PowerCall { at, request })
+            .collect()
+    }
+
+    /// How many calls of this action about this instance were accepted.
+    pub(crate) fn accepted(&self, action: &str, id: &str) -> usize {
+        self.calls().iter().filter(|call| call.is(action, id) && call.was_accepted()).count()
+    }
+
+    /// How many ids each look asked for, in order.
+    pub(crate) fn looks(&self) -> Vec<Option<usize>> {
+        self.requests().filter(|(_, it)| it.action == "DescribeInstances").map(|(_, it)| it.ids).collect()
+    }
+
+    /// What a machine truly was at a moment, as the lines up to then say. What the account file gives in transition
+    /// stays so here: scenarios end such a transition by a click, which is in the log.
+    pub(crate) fn status(&self, id: &str, at: Timestamp) -> &str {
+        let mut status = self.first.get(id).map_or("Released", String::as_str);
+        for line in self.lines.iter().take_while(|line| line.at <= at) {
+            let phases = match &line.event {
+                LogEvent::Request(request) if request.instance.as_deref() == Some(id) => &request.phases,
+                LogEvent::Set { instance, phases } if instance == id => phases,
+                _ => continue,
+            };
+            if let Some(phase) = phases.iter().rfind(|phase| phase.from <= at) {
+                status = phase.status.as_str();
+            }
+        }
+        status
+    }
+}

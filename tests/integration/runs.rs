@@ -1,0 +1,15 @@
+//! Whole runs: the built binary, from files to machines and back to exit statuses.
+
+mod bounded_patience;
+mod call_counts;
+mod connections;
+mod decisions;
+mod examples;
+mod interruption;
+mod kills;
+mod locks;
+mod lost_answers;
+mod parameters;
+mod random;
+mod refusals;
+mod streams;
