@@ -49,8 +49,8 @@ const TABLE: &[Cell] = &[
     Cell { seen: "Stopping", goal: "Any", action: "any", code: "goal_is_any", reason: "never touched", click: None, calls: &[], exit: 0 },
     Cell { seen: "Pending", goal: "Any", action: "any", code: "goal_is_any", reason: "never touched", click: None, calls: &[], exit: 0 },
     Cell { seen: "Hibernating", goal: "Any", action: "any", code: "goal_is_any", reason: "never touched", click: None, calls: &[], exit: 0 },
-    Cell { seen: "Released", goal: "Any", action: "any", code: "goal_is_any", reason: "never touched", click: None, calls: &[], exit: 0 },
-    Cell { seen: NO_LOOK, goal: "Any", action: "any", code: "goal_is_any", reason: "never touched", click: None, calls: &[], exit: 0 },
+    Cell { seen: "Released", goal: "Any", action: "any", code: "goal_is_any", reason: "it is not visible", click: None, calls: &[], exit: 0 },
+    Cell { seen: NO_LOOK, goal: "Any", action: "any", code: "goal_is_any", reason: "it was not seen", click: None, calls: &[], exit: 0 },
 ];
 
 impl Cell {

@@ -78,7 +78,9 @@ fn a_start_that_is_under_way_when_its_apply_is_killed_is_awaited_by_the_next() {
     apply.running().signal(Signal::SIGKILL);
     apply.finish();
 
-    let plan = scenario.plan().prints(&["# a will be waited for", "an apply left it unfinished on "]);
+    let plan = scenario
+        .plan()
+        .prints(&["# a will be waited for", "it was not there yet when it was last recorded, on "]);
     assert!(plan.lines.of_type("resource_drift").is_empty(), "what was asked for is no drift");
     let mut apply = scenario.start(&["apply", "--auto-approve"]);
     apply.running().until("it waits for a", |running| running.stderr().contains("a: waiting"));
