@@ -105,7 +105,7 @@ pub(super) async fn look<C: Cloud + 'static>(
             format_args!(
                 "{} in {region} could not be looked at: {}. What to do: {}",
                 words::count(failure.instances, "instance"),
-                words::message(&failure.refusal.message),
+                failure.refusal,
                 words::remedy_of(&failure.refusal),
             ),
         );
