@@ -8,6 +8,7 @@ use crate::execute::{Action, EventKind, Failure, How};
 use crate::fleet::{Goal, Power, StoppedMode};
 use crate::plan::Verdict;
 use crate::render::fixtures::{self, assert_harmless, at, began, completed, failed};
+use crate::render::words;
 
 /// Bytes that a test can read while someone else writes them.
 #[derive(Clone, Default)]
@@ -298,7 +299,7 @@ fn what_a_terminal_echoes_for_an_interruption_leaves_nothing_of_the_display_behi
     let left = EventKind::NotReached { change: 0, action: Action::Start, in_transition: true };
     progress.hear(&at(1_500, left));
     progress.finish();
-    assert_eq!(glass.shown(), ["db: its call was accepted, but its arrival was not awaited"]);
+    assert_eq!(glass.shown(), [format!("db: {}", words::left_over(true).what)]);
 }
 
 #[test]
