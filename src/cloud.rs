@@ -1,4 +1,4 @@
-//! What this program needs from a cloud: one trait with three verbs, and one error.
+//! What this program needs from a cloud: one trait with three verbs, two of them also for many at once, and one error.
 //!
 //! `observe` and `execute` see only this, never HTTP. The trait is kept so small that a test twin can be honest.
 
@@ -26,19 +26,27 @@ pub trait Cloud: Send + Sync {
 
     /// Asks for one start. Success means that the request was accepted, not that the instance runs. Sent at most
     /// once: whether to send again is for the caller to decide after a look.
+    ///
+    /// It is sent now or not at all. Where it is known that the cloud would refuse it because too many come, it is not
+    /// sent, and comes back as [`Advice::Throttled`] with the time to ask again.
     fn start(&self, request: StartRequest) -> impl Future<Output = Result<Accepted, Refusal>> + Send;
 
     /// Asks for one stop. As [`Cloud::start`].
     fn stop(&self, request: StopRequest) -> impl Future<Output = Result<Accepted, Refusal>> + Send;
 
-    /// Asks for several starts in one request, at most [`BATCH_LIMIT`], none of which initialises local disks. Each is
-    /// accepted or refused by itself; the answer names every instance once, in no order. Sent at most once.
+    /// Asks for several starts in one request, each for itself: one that is refused holds up no other. At most
+    /// [`BATCH_LIMIT`], each instance once, and none that restores local disks; otherwise nothing is sent and all are
+    /// refused as [`Advice::Final`].
+    ///
+    /// The answer has every instance that was asked for, in that order. What befell the request as a whole (throttled,
+    /// denied, no answer) is said of each of them; an instance that the answer does not name has an
+    /// [`Advice::OutcomeUnknown`]. Sent at most once, now or not at all, as [`Cloud::start`].
     fn start_many(
         &self,
         requests: Vec<StartRequest>,
     ) -> impl Future<Output = Vec<(InstanceId, Result<Accepted, Refusal>)>> + Send;
 
-    /// Asks for several stops in one request, which all have one policy. As [`Cloud::start_many`].
+    /// Asks for several stops in one request, all with the same policy. As [`Cloud::start_many`].
     fn stop_many(
         &self,
         requests: Vec<StopRequest>,
@@ -48,7 +56,7 @@ pub trait Cloud: Send + Sync {
 /// The most instances that one look takes: the limit of `InstanceIds` in DescribeInstances.
 pub const LOOK_LIMIT: usize = 100;
 
-/// The most instances that one batch takes: the limit of `InstanceId.N` in StartInstances and StopInstances.
+/// The most instances that one batch of starts or stops takes: the limit of `InstanceId.N` in StartInstances.
 pub const BATCH_LIMIT: usize = 100;
 
 /// What a start asks for.

@@ -226,10 +226,10 @@ impl Endpoint {
         self.base.scheme() == "https"
     }
 
-    /// The address of a request with an encoded query.
+    /// The address of a request with an encoded query, which may be empty.
     pub(super) fn with_query(&self, query: &str) -> Url {
         let mut address = self.base.clone();
-        address.set_query(Some(query));
+        address.set_query(Some(query).filter(|query| !query.is_empty()));
         address
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::credentials::Credentials;
 use super::errors::{clock_skew, meaning_of, signature_mismatch};
 use super::request::{Effect, Operation, SignedRequest};
-use super::response::{Answer, Decoded, Failure, Unreadable, decode_failure, excerpt};
+use super::response::{Answer, BatchItem, Decoded, Failure, Unreadable, decode_failure, excerpt};
 use crate::cloud::{Advice, Refusal};
 
 /// What was sent, as far as it matters for judging the answer.
@@ -59,6 +59,9 @@ const PROXY_LOGIN: &str =
 const REDIRECTED: &str = "powerform follows no redirects: write the final host into provider.endpoint or \
      ALIBABA_CLOUD_ENDPOINT_ECS, or log in to the network if it shows a login page";
 
+const CLOCK: &str = "check the clock of this machine first: by it the server's certificate is not valid now; set it, for \
+     example by NTP, and if it is right, look for a proxy that answers with a certificate of its own";
+
 /// The longest texts of others that are kept, in characters.
 const LONGEST_MESSAGE: usize = 1000;
 const LONGEST_LINK: usize = 500;
@@ -97,6 +100,11 @@ fn refused(answer: &Answer, sent: &Sent<'_>, failure: Failure) -> Refusal {
         ("InvalidTimeStamp.Expired", Some(server)) => Some(clock_skew(sent.at, server)),
         _ => None,
     };
+    let advice = match meaning.advice {
+        // The window in which calls are counted says when, where the refusal itself does not.
+        Advice::Throttled { retry_after: None } => Advice::Throttled { retry_after: answer.window_left },
+        other => other,
+    };
     let (message, remedy) = match diagnosis {
         Some(diagnosis) => (diagnosis.message, diagnosis.remedy),
         None if message.is_empty() => {
@@ -106,13 +114,40 @@ fn refused(answer: &Answer, sent: &Sent<'_>, failure: Failure) -> Refusal {
     };
     let kept = |text: &str, longest: usize| bounded(&sent.credentials.redact(text), longest);
     Refusal {
-        advice: meaning.advice,
+        advice,
         code: Some(kept(&code, LONGEST_CODE)),
         message: kept(&message, LONGEST_MESSAGE),
         request_id: request_id.as_ref().or(answer.request_id.as_ref()).map(|id| kept(id, LONGEST_CODE)),
         http_status: Some(answer.status),
         recommend: recommend.map(|link| kept(&link, LONGEST_LINK)),
         remedy: Some(remedy),
+    }
+}
+
+/// The refusal of one instance of a batch. It has the code that the call for this instance alone would have had, and no
+/// HTTP status of its own.
+#[must_use]
+pub fn of_item(
+    item: &BatchItem,
+    request_id: Option<String>,
+    operation: &Operation,
+    credentials: &Credentials,
+) -> Refusal {
+    let meaning = meaning_of(&item.code, 200, operation.effect, None);
+    let kept = |text: &str, longest: usize| bounded(&credentials.redact(text), longest);
+    let code = kept(&item.code, LONGEST_CODE);
+    let message = match item.message.as_str() {
+        "" => format!("ECS refused the instance in {} with {code}", operation.action),
+        words => kept(words, LONGEST_MESSAGE),
+    };
+    Refusal {
+        advice: meaning.advice,
+        code: Some(code),
+        message,
+        request_id,
+        http_status: None,
+        recommend: None,
+        remedy: Some(meaning.remedy),
     }
 }
 
@@ -133,8 +168,10 @@ fn unreadable(answer: &Answer, sent: &Sent<'_>, why: &str) -> Refusal {
     let mut refusal = Refusal::new(
         advice,
         format!(
-            "the answer of {} to {} (HTTP status {status}) cannot be read: {why}{quote}",
-            sent.host, sent.operation.action
+            "the answer of {} to {} (HTTP status {status}{}) cannot be read: {why}{quote}",
+            sent.host,
+            sent.operation.action,
+            answer.content_type.as_deref().map_or(String::new(), |kind| format!(", {}", excerpt(kind)))
         ),
     );
     refusal.http_status = Some(status);
@@ -162,10 +199,20 @@ pub fn of_silence(silence: &Silence, sent: &Sent<'_>) -> Refusal {
             (format!("no answer from {host} to {action} within {} s", limit.as_secs_f64().ceil()), REACH)
         }
     };
+    let remedy =
+        if matches!(silence, Silence::NotConnected(why) if is_about_time(why)) { CLOCK } else { remedy };
     let message = bounded(&sent.credentials.redact(&message), LONGEST_MESSAGE);
     let mut refusal = Refusal::new(Advice::OutcomeUnknown, message);
     refusal.remedy = Some(remedy);
     refusal
+}
+
+/// Whether the server's certificate was found outside of its time, which is more often the fault of this machine's
+/// clock than of the certificate.
+fn is_about_time(why: &str) -> bool {
+    let why = why.to_ascii_lowercase();
+    why.contains("certificate")
+        && (why.contains("expired") || why.contains("not valid yet") || why.contains("notvalidyet"))
 }
 
 /// The text, cut to so many characters.

@@ -3,27 +3,23 @@
 //! Pure: time and nonce are arguments. An attempt that is repeated is built and signed anew, because ECS refuses a
 //! nonce that it has seen.
 
+mod attempt;
+mod filter;
+
 use std::borrow::Cow;
-use std::fmt;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use reqwest::Method;
-use secrecy::{ExposeSecret as _, SecretString};
-
-use super::credentials::Credentials;
-use super::sign;
 use crate::cloud::{LOOK_LIMIT, StartRequest, StopRequest};
-use crate::fleet::{InstanceId, Region};
+use crate::fleet::{InstanceId, Region, StopPolicy};
+
+pub use attempt::{Carriage, Dialect, Format, Signature, SignedRequest, sign_attempt};
+pub use filter::Filter;
 
 /// How long a connection may take to come about: what the official SDKs allow.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The version of the ECS API.
 const ECS_VERSION: &str = "2014-05-26";
-
-/// The only method used: parameters go into the query all the same, as the official SDKs do it.
-const METHOD: Method = Method::POST;
 
 /// An operation of an RPC-style API, as data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,10 +66,23 @@ pub enum Effect {
 
 /// Looks at instances.
 pub const DESCRIBE_INSTANCES: Operation = Operation::new("DescribeInstances", Effect::Read, 10);
+/// Looks at the power status of instances and at nothing else.
+pub const DESCRIBE_INSTANCE_STATUS: Operation = Operation::new("DescribeInstanceStatus", Effect::Read, 26);
+/// Lists regions.
+pub const DESCRIBE_REGIONS: Operation = Operation::new("DescribeRegions", Effect::Read, 19);
 /// Starts one instance.
 pub const START_INSTANCE: Operation = Operation::new("StartInstance", Effect::Write, 46);
 /// Stops one instance.
 pub const STOP_INSTANCE: Operation = Operation::new("StopInstance", Effect::Write, 27);
+/// Starts several instances. The official SDK has no figure for it; it waits as for one.
+pub const START_INSTANCES: Operation = Operation::new("StartInstances", Effect::Write, 46);
+/// Stops several instances.
+pub const STOP_INSTANCES: Operation = Operation::new("StopInstances", Effect::Write, 27);
+
+/// The most instances that one DescribeInstanceStatus takes: a page holds no more.
+pub const STATUS_LIMIT: usize = 50;
+
+const BATCH_OPTIMIZATION: &str = "BatchOptimization";
 
 /// An operation with its parameters, ready to be signed as often as it is attempted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +99,8 @@ pub struct Request {
 pub enum Page {
     /// The first one.
     First,
+    /// The first one, of pages that name the next one by a token.
+    FirstByToken,
     /// The one that a token of the page before names.
     Token(String),
     /// The one with this number, counted from 1.
@@ -101,28 +112,60 @@ impl Request {
         Self { operation, subject, parameters: Vec::new() }
     }
 
-    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.parameters.push((Cow::Borrowed(name), value.into()));
+    fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.parameters.push((name.into(), value.into()));
         self
+    }
+
+    /// Lists are flattened, counted from 1.
+    fn with_ids(self, ids: &[InstanceId]) -> Self {
+        (1..)
+            .zip(ids)
+            .fold(self, |request, (number, id)| request.with(format!("InstanceId.{number}"), id.as_str()))
+    }
+
+    fn with_page(self, page: &Page) -> Self {
+        let limit = LOOK_LIMIT.to_string();
+        match page {
+            Page::First => self.with("PageSize", limit),
+            Page::Number(number) => self.with("PageSize", limit).with("PageNumber", number.to_string()),
+            Page::FirstByToken => self.with("MaxResults", limit),
+            Page::Token(token) => self.with("MaxResults", limit).with("NextToken", token),
+        }
     }
 
     /// DescribeInstances for some ids of one region: at most [`LOOK_LIMIT`] of them fit on one page.
     #[must_use]
     pub fn describe_instances(region: &Region, ids: &[InstanceId], page: &Page) -> Self {
         let list: Vec<&str> = ids.iter().map(InstanceId::as_str).collect();
-        let subject = match list.as_slice() {
-            [only] => (*only).to_owned(),
-            several => format!("{} instances", several.len()),
-        };
-        let limit = LOOK_LIMIT.to_string();
-        let request = Self::new(DESCRIBE_INSTANCES, subject)
+        Self::new(DESCRIBE_INSTANCES, subject(ids))
             .with("RegionId", region.as_str())
-            .with("InstanceIds", serde_json::Value::from(list).to_string());
-        match page {
-            Page::First => request.with("PageSize", limit),
-            Page::Number(number) => request.with("PageSize", limit).with("PageNumber", number.to_string()),
-            Page::Token(token) => request.with("MaxResults", limit).with("NextToken", token),
-        }
+            .with("InstanceIds", serde_json::Value::from(list).to_string())
+            .with_page(page)
+    }
+
+    /// DescribeInstances for all instances of one region that fit a filter.
+    #[must_use]
+    pub fn find_instances(region: &Region, filter: &Filter, page: &Page) -> Self {
+        let request = Self::new(DESCRIBE_INSTANCES, filter.to_string()).with("RegionId", region.as_str());
+        let filtered =
+            filter.parameters().into_iter().fold(request, |request, (name, value)| request.with(name, value));
+        filtered.with_page(page)
+    }
+
+    /// DescribeInstanceStatus for some ids of one region, at most [`STATUS_LIMIT`] of them.
+    #[must_use]
+    pub fn describe_instance_status(region: &Region, ids: &[InstanceId]) -> Self {
+        Self::new(DESCRIBE_INSTANCE_STATUS, subject(ids))
+            .with("RegionId", region.as_str())
+            .with("PageSize", STATUS_LIMIT.to_string())
+            .with_ids(ids)
+    }
+
+    /// DescribeRegions.
+    #[must_use]
+    pub fn describe_regions() -> Self {
+        Self::new(DESCRIBE_REGIONS, "all regions".to_owned()).with("AcceptLanguage", "en-US")
     }
 
     /// StartInstance. `owner_account` is the login name of a RAM user's account, for the few that need it.
@@ -147,165 +190,60 @@ impl Request {
     pub fn stop_instance(stop: &StopRequest) -> Self {
         Self::new(STOP_INSTANCE, stop.id.to_string())
             .with("InstanceId", stop.id.as_str())
-            .with("StoppedMode", stop.policy.mode.word())
-            .with("ForceStop", if stop.policy.force { "true" } else { "false" })
+            .with_policy(stop.policy)
     }
-}
 
-/// One attempt, signed. It holds the security token and the signature, so it prints as its method only.
-pub struct SignedRequest {
-    query: SecretString,
-    string_to_sign: SecretString,
-}
-
-impl SignedRequest {
-    /// The HTTP method.
+    /// StartInstances: each instance for itself (`SuccessFirst`), so that one that is refused holds up no other. It
+    /// cannot restore local disks.
     #[must_use]
-    pub fn method(&self) -> Method {
-        METHOD
+    pub fn start_instances(region: &Region, ids: &[InstanceId], owner_account: Option<&str>) -> Self {
+        let request = Self::new(START_INSTANCES, subject(ids))
+            .with("RegionId", region.as_str())
+            .with(BATCH_OPTIMIZATION, "SuccessFirst")
+            .with_ids(ids);
+        match owner_account {
+            Some(owner_account) => request.with("OwnerAccount", owner_account),
+            None => request,
+        }
     }
 
-    /// The query to send: encoded, with the signature. Not for logs or errors.
+    /// StopInstances, as [`Request::start_instances`], all of them in the same way.
     #[must_use]
-    pub fn query(&self) -> &str {
-        self.query.expose_secret()
+    pub fn stop_instances(region: &Region, ids: &[InstanceId], policy: StopPolicy) -> Self {
+        Self::new(STOP_INSTANCES, subject(ids))
+            .with("RegionId", region.as_str())
+            .with(BATCH_OPTIMIZATION, "SuccessFirst")
+            .with_policy(policy)
+            .with_ids(ids)
     }
 
-    /// The text that was signed, to be compared with the one that ECS quotes. Not for logs or errors.
+    fn with_policy(self, policy: StopPolicy) -> Self {
+        self.with("StoppedMode", policy.mode.word())
+            .with("ForceStop", if policy.force { "true" } else { "false" })
+    }
+
+    /// The same as a rehearsal (`DryRun`): ECS checks everything and does nothing, so repeating it is harmless.
+    ///
+    /// A batch is rehearsed with `AllTogether`: with `SuccessFirst` ECS answers that all is well whatever it finds.
     #[must_use]
-    pub fn string_to_sign(&self) -> &str {
-        self.string_to_sign.expose_secret()
+    pub fn rehearsed(mut self) -> Self {
+        self.operation.effect = Effect::Read;
+        for (name, value) in &mut self.parameters {
+            if name == BATCH_OPTIMIZATION {
+                *value = "AllTogether".to_owned();
+            }
+        }
+        self.with("DryRun", "true")
     }
 }
 
-impl fmt::Debug for SignedRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignedRequest").field("method", &METHOD).finish_non_exhaustive()
-    }
-}
-
-/// Signs one attempt at a request. `nonce` must be new for every attempt; `timestamp` must be within 15 minutes of
-/// ECS's clock, and is sent in whole seconds.
-#[must_use]
-pub fn sign_attempt(
-    request: &Request,
-    credentials: &Credentials,
-    timestamp: Timestamp,
-    nonce: &str,
-) -> SignedRequest {
-    let timestamp = timestamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let mut parameters: Vec<(&str, &str)> = vec![
-        ("Action", request.operation.action),
-        ("Version", request.operation.version),
-        ("Format", "JSON"),
-        ("AccessKeyId", &credentials.access_key_id),
-        ("SignatureMethod", "HMAC-SHA1"),
-        ("SignatureVersion", "1.0"),
-        ("SignatureNonce", nonce),
-        ("Timestamp", &timestamp),
-    ];
-    if let Some(token) = &credentials.security_token {
-        parameters.push(("SecurityToken", token.expose_secret()));
-    }
-    parameters.extend(request.parameters.iter().map(|(name, value)| (name.as_ref(), value.as_str())));
-    let canonical = sign::canonical_query(&parameters);
-    let string_to_sign = sign::string_to_sign_v1(METHOD.as_str(), &canonical);
-    let signature = sign::signature_v1(credentials.access_key_secret.expose_secret(), &string_to_sign);
-    SignedRequest {
-        query: format!("{canonical}&Signature={}", sign::percent_encode(&signature)).into(),
-        string_to_sign: string_to_sign.into(),
+/// What a call is about, in words for logs.
+fn subject(ids: &[InstanceId]) -> String {
+    match ids {
+        [only] => only.to_string(),
+        several => format!("{} instances", several.len()),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fleet::{StopMode, StopPolicy};
-
-    fn id(text: &str) -> InstanceId {
-        InstanceId::new(text).expect("valid")
-    }
-
-    fn credentials(token: Option<&str>) -> Credentials {
-        Credentials {
-            access_key_id: "testid".to_owned(),
-            access_key_secret: "testsecret".into(),
-            security_token: token.map(Into::into),
-            source: "a test".to_owned(),
-        }
-    }
-
-    fn sent(request: &Request) -> Vec<(&str, &str)> {
-        request.parameters.iter().map(|(name, value)| (name.as_ref(), value.as_str())).collect()
-    }
-
-    #[test]
-    fn a_look_names_its_region_and_its_ids_as_one_json_array() {
-        let region = Region::new("cn-hangzhou").expect("valid");
-        let ids = [id("i-a1"), id("i-b2")];
-        let first = Request::describe_instances(&region, &ids, &Page::First);
-        assert_eq!(
-            sent(&first),
-            [("RegionId", "cn-hangzhou"), ("InstanceIds", r#"["i-a1","i-b2"]"#), ("PageSize", "100")]
-        );
-        assert_eq!(first.subject, "2 instances");
-        let second = Request::describe_instances(&region, &ids, &Page::Number(2));
-        assert_eq!(sent(&second)[2..], [("PageSize", "100"), ("PageNumber", "2")]);
-        let next = Request::describe_instances(&region, &ids[..1], &Page::Token("t/1".to_owned()));
-        assert_eq!(sent(&next)[2..], [("MaxResults", "100"), ("NextToken", "t/1")]);
-        assert_eq!(next.subject, "i-a1");
-    }
-
-    #[test]
-    fn a_start_names_local_disks_only_when_they_are_to_be_restored() {
-        let plain = StartRequest { id: id("i-a1"), init_local_disk: false };
-        assert_eq!(sent(&Request::start_instance(&plain, None)), [("InstanceId", "i-a1")]);
-        let restoring = StartRequest { init_local_disk: true, ..plain };
-        assert_eq!(
-            sent(&Request::start_instance(&restoring, Some("ops@example"))),
-            [("InstanceId", "i-a1"), ("InitLocalDisk", "true"), ("OwnerAccount", "ops@example")]
-        );
-    }
-
-    #[test]
-    fn a_stop_always_says_how() {
-        for (mode, force, words) in [
-            (StopMode::KeepCharging, false, ["KeepCharging", "false"]),
-            (StopMode::StopCharging, true, ["StopCharging", "true"]),
-        ] {
-            let stop = StopRequest { id: id("i-a1"), policy: StopPolicy { mode, force } };
-            assert_eq!(
-                sent(&Request::stop_instance(&stop)),
-                [("InstanceId", "i-a1"), ("StoppedMode", words[0]), ("ForceStop", words[1])]
-            );
-        }
-    }
-
-    /// The numbers are those of the vector `v1-start-instance-post-query`, with an id that has no asterisks.
-    #[test]
-    fn an_attempt_is_signed_as_the_rules_say() {
-        let request = Request::start_instance(&StartRequest { id: id("i-a1"), init_local_disk: false }, None);
-        let at: Timestamp = "2025-01-02T03:04:05.999Z".parse().expect("valid");
-        let signed = sign_attempt(&request, &credentials(None), at, "00000000-0000-4000-8000-000000000001");
-        let canonical = "AccessKeyId=testid&Action=StartInstance&Format=JSON&InstanceId=i-a1\
-             &SignatureMethod=HMAC-SHA1&SignatureNonce=00000000-0000-4000-8000-000000000001\
-             &SignatureVersion=1.0&Timestamp=2025-01-02T03%3A04%3A05Z&Version=2014-05-26";
-        assert_eq!(signed.string_to_sign(), sign::string_to_sign_v1("POST", canonical));
-        let signature = sign::signature_v1("testsecret", signed.string_to_sign());
-        assert_eq!(signed.query(), format!("{canonical}&Signature={}", sign::percent_encode(&signature)));
-        assert_eq!(signed.method(), "POST");
-    }
-
-    #[test]
-    fn temporary_credentials_sign_their_token_too_and_a_signed_request_prints_no_secret() {
-        let request = Request::start_instance(&StartRequest { id: id("i-a1"), init_local_disk: false }, None);
-        let at = Timestamp::UNIX_EPOCH;
-        let signed = sign_attempt(&request, &credentials(Some("to/ken")), at, "n1");
-        assert!(signed.query().contains("&SecurityToken=to%2Fken&"));
-        assert!(signed.string_to_sign().contains("to%252Fken"));
-        let printed = format!("{signed:?} {signed:#?}");
-        for secret in ["to/ken", "to%2Fken", "testsecret", "Signature="] {
-            assert!(!printed.contains(secret), "{printed}");
-        }
-    }
-}
+mod tests;

@@ -1,8 +1,8 @@
 //! Whether the client itself sends a request again: one pure table.
 //!
 //! Reads are repeated while what failed may pass. Writes are not: whether a start is sent again is decided by those
-//! who can look at the instance first. The one exception is a refused nonce, because ECS refuses such a request
-//! before it looks at it.
+//! who can look at the instance first. The two exceptions are a refused nonce and refused credentials, because ECS
+//! refuses such a request before it looks at it.
 
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ pub struct Policy {
     pub first_pause: Duration,
     /// The longest pause at all.
     pub longest_pause: Duration,
-    /// The pause after a refusal for throttling that names none.
-    pub throttled_pause: Duration,
+    /// The pause after a refusal for throttling that names none, before one call is tried again.
+    pub probe_pause: Duration,
     /// How often a request whose nonce was refused is signed anew.
     pub new_nonces: u32,
 }
@@ -29,10 +29,11 @@ pub struct Policy {
 /// The policy towards the real service.
 pub const STANDARD: Policy = Policy {
     attempts: 6,
-    deadline: Duration::from_secs(60),
+    // ECS counts calls by minutes: a read that is throttled outlasts the whole of one.
+    deadline: Duration::from_secs(75),
     first_pause: Duration::from_millis(250),
     longest_pause: Duration::from_secs(8),
-    throttled_pause: Duration::from_secs(1),
+    probe_pause: Duration::from_secs(1),
     new_nonces: 3,
 };
 
@@ -41,6 +42,10 @@ pub const STANDARD: Policy = Policy {
 pub struct Tried {
     /// How often it was sent.
     pub attempts: u32,
+    /// How many of these were refused for throttling, before ECS looked at them.
+    pub throttled: u32,
+    /// How often other credentials were asked for.
+    pub renewals: u32,
     /// How many of these were refused for their nonce alone.
     pub refused_nonces: u32,
     /// How long ago it was sent first.
@@ -56,6 +61,15 @@ pub enum Retry {
     AtOnce,
     /// Wait, sign anew, send.
     After(Duration),
+    /// Sign anew and send when the limiter of the action says so.
+    InTurn,
+    /// Sign anew with other credentials, if there are any by now, and send at once.
+    WithOtherCredentials,
+}
+
+/// Whether ECS refused a request for the credentials that signed it, which others may replace.
+fn is_about_credentials(code: &str) -> bool {
+    code == "InvalidAccessKeyId.NotFound" || code.starts_with("InvalidSecurityToken")
 }
 
 impl Policy {
@@ -65,21 +79,25 @@ impl Policy {
         if refusal.code.as_deref() == Some("SignatureNonceUsed") {
             return if tried.refused_nonces <= self.new_nonces { Retry::AtOnce } else { Retry::Never };
         }
+        // The request was refused before it was looked at, so this holds for writes too.
+        if refusal.code.as_deref().is_some_and(is_about_credentials) {
+            return if tried.renewals == 0 { Retry::WithOtherCredentials } else { Retry::Never };
+        }
+        if let (Effect::Read, Advice::Throttled { .. }) = (effect, refusal.advice) {
+            return if tried.elapsed < self.deadline { Retry::InTurn } else { Retry::Never };
+        }
         let server_failed = refusal.http_status.is_some_and(|status| status >= 500);
         let passing = match refusal.advice {
-            Advice::Throttled { .. } | Advice::Busy { .. } | Advice::OutcomeUnknown => true,
-            Advice::Final | Advice::Capacity | Advice::WrongStatus => server_failed,
+            Advice::Busy { .. } | Advice::OutcomeUnknown => true,
+            Advice::Throttled { .. } | Advice::Final | Advice::Capacity | Advice::WrongStatus => {
+                server_failed
+            }
         };
-        if effect == Effect::Write || !passing || tried.attempts >= self.attempts {
+        let failures = tried.attempts.saturating_sub(tried.throttled);
+        if effect == Effect::Write || !passing || failures >= self.attempts {
             return Retry::Never;
         }
-        let random = random.clamp(0.0, 1.0);
-        let pause = match refusal.advice {
-            Advice::Throttled { retry_after: Some(asked) } => asked,
-            // Around the pause and not below it: the window opens at its own time.
-            Advice::Throttled { retry_after: None } => self.throttled_pause.mul_f64(0.75 + random / 2.0),
-            _ => self.longest_pause_after(tried.attempts).mul_f64(random),
-        };
+        let pause = self.longest_pause_after(failures).mul_f64(random.clamp(0.0, 1.0));
         // A repetition that could not be answered in time is not worth its wait.
         if tried.elapsed.saturating_add(pause) < self.deadline { Retry::After(pause) } else { Retry::Never }
     }
@@ -140,34 +158,48 @@ mod tests {
     }
 
     #[test]
-    fn throttling_waits_as_long_as_the_server_asks_or_about_a_second() {
-        let throttled =
-            |retry_after| refusal(Advice::Throttled { retry_after }, Some("Throttling"), Some(400));
-        let asked = throttled(Some(Duration::from_secs(12)));
-        assert_eq!(STANDARD.decide(READ, &asked, after(1), 0.3), Retry::After(Duration::from_secs(12)));
-        assert_eq!(
-            STANDARD.decide(READ, &throttled(None), after(4), 0.5),
-            Retry::After(Duration::from_secs(1))
-        );
-        assert_eq!(
-            STANDARD.decide(READ, &throttled(None), after(4), 0.0),
-            Retry::After(Duration::from_millis(750))
-        );
+    fn a_throttled_read_waits_its_turn_until_the_deadline_and_does_not_count_as_tried() {
+        let throttled = refusal(Advice::Throttled { retry_after: None }, Some("Throttling"), Some(400));
+        let at = |seconds| Tried {
+            attempts: 40,
+            throttled: 40,
+            elapsed: Duration::from_secs(seconds),
+            ..Tried::default()
+        };
+        assert_eq!(STANDARD.decide(READ, &throttled, at(74), 0.5), Retry::InTurn);
+        assert_eq!(STANDARD.decide(READ, &throttled, at(75), 0.5), Retry::Never);
+        assert_eq!(STANDARD.decide(Effect::Write, &throttled, at(0), 0.5), Retry::Never);
+        let busy = refusal(Advice::Busy { sends: 5 }, Some("InternalError"), Some(500));
+        let tried = Tried { attempts: 41, throttled: 40, ..Tried::default() };
+        assert_eq!(STANDARD.decide(READ, &busy, tried, 1.0), Retry::After(STANDARD.first_pause));
     }
 
     #[test]
     fn nothing_is_repeated_beyond_the_deadline() {
-        let asked = |seconds| {
-            refusal(
-                Advice::Throttled { retry_after: Some(Duration::from_secs(seconds)) },
-                Some("Throttling"),
-                None,
-            )
+        let busy = refusal(Advice::Busy { sends: 5 }, Some("InternalError"), Some(500));
+        let after = |milliseconds| Tried {
+            attempts: 5,
+            elapsed: STANDARD.deadline - Duration::from_millis(milliseconds),
+            ..Tried::default()
         };
-        let late = Tried { attempts: 2, elapsed: Duration::from_secs(50), ..Tried::default() };
-        assert_eq!(STANDARD.decide(READ, &asked(9), late, 0.0), Retry::After(Duration::from_secs(9)));
-        assert_eq!(STANDARD.decide(READ, &asked(10), late, 0.0), Retry::Never);
-        assert_eq!(STANDARD.decide(READ, &asked(u64::MAX), late, 0.0), Retry::Never);
+        assert_eq!(STANDARD.decide(READ, &busy, after(4001), 1.0), Retry::After(Duration::from_secs(4)));
+        assert_eq!(STANDARD.decide(READ, &busy, after(4000), 1.0), Retry::Never);
+    }
+
+    #[test]
+    fn refused_credentials_are_replaced_once_for_writes_too() {
+        for code in
+            ["InvalidSecurityToken.Expired", "InvalidSecurityToken.Malformed", "InvalidAccessKeyId.NotFound"]
+        {
+            let refused = refusal(Advice::Final, Some(code), Some(400));
+            for effect in [Effect::Read, Effect::Write] {
+                assert_eq!(STANDARD.decide(effect, &refused, after(1), 0.5), Retry::WithOtherCredentials);
+                let renewed = Tried { renewals: 1, ..after(2) };
+                assert_eq!(STANDARD.decide(effect, &refused, renewed, 0.5), Retry::Never);
+            }
+        }
+        let disabled = refusal(Advice::Final, Some("InvalidAccessKeyId.Inactive"), Some(400));
+        assert_eq!(STANDARD.decide(READ, &disabled, after(1), 0.5), Retry::Never);
     }
 
     #[test]
@@ -187,7 +219,7 @@ mod tests {
             attempts in any::<u32>(), elapsed in any::<u64>(), random in any::<f64>(),
         ) {
             let busy = refusal(Advice::Busy { sends: 5 }, Some("InternalError"), Some(500));
-            let tried = Tried { attempts, refused_nonces: 0, elapsed: Duration::from_millis(elapsed) };
+            let tried = Tried { attempts, elapsed: Duration::from_millis(elapsed), ..Tried::default() };
             if let Retry::After(pause) = STANDARD.decide(READ, &busy, tried, random) {
                 prop_assert!(pause <= STANDARD.longest_pause && attempts < STANDARD.attempts);
             }

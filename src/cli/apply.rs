@@ -176,7 +176,7 @@ async fn carry_out(
             let is_news = told_unsaved.get().is_none_or(|told| told.elapsed() >= REPEAT_UNSAVED);
             if is_news {
                 told_unsaved.set(Some(Instant::now()));
-                progress.borrow().step_aside(|| {
+                progress.borrow_mut().aside(|| {
                     console.say(
                         Level::Error,
                         format_args!(
@@ -200,11 +200,13 @@ async fn carry_out(
     let began = Instant::now();
     let interrupted = async {
         session.interruption.asked().await;
-        console.say(
-            Level::Note,
-            "interrupted: nothing more is called, and answers under way are awaited; a second interruption ends this \
-             at once",
-        );
+        progress.borrow_mut().aside(|| {
+            console.say(
+                Level::Note,
+                "interrupted: nothing more is called, and answers under way are awaited; a second interruption ends \
+                 this at once",
+            );
+        });
     };
     let mut applying = pin!(reconcile::apply(apply, interrupted, listen));
     let mut ticks = tokio::time::interval(TICK);

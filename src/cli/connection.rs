@@ -98,5 +98,5 @@ async fn simulated(session: &Session<'_>, loaded: &Loaded) -> anyhow::Result<Set
 fn setup(session: &Session<'_>, endpoint: Endpoint, region: Region, credentials: Credentials) -> Setup {
     let environment = session.environment;
     tracing::debug!(%endpoint, %region, credentials = credentials.source, "connecting");
-    Setup { endpoint, region, credentials, owner_account: None, clock: Arc::new(move || environment.now()) }
+    Setup::new(endpoint, region, credentials, Arc::new(move || environment.now()))
 }

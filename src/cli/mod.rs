@@ -23,6 +23,7 @@ mod simulator;
 mod validate;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -43,10 +44,16 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Whoever does not read this has closed the stream.
-            let _ = error.print();
             let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            let exit = if asked_for { Exit::Success } else { Exit::Failure };
+            let printed = match error.print() {
+                // Whoever does not read this has closed the stream.
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                    let _ = writeln!(std::io::stderr(), "error: cannot write to stdout: {error}");
+                    false
+                }
+                _ => true,
+            };
+            let exit = if asked_for && printed { Exit::Success } else { Exit::Failure };
             return ExitCode::from(exit.status());
         }
     };

@@ -1,6 +1,7 @@
 //! Answers as text: one tree, written as JSON or as XML in the shape that ECS gives each.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
@@ -63,6 +64,8 @@ pub(super) struct Rendered {
     pub(super) status: u16,
     pub(super) content_type: &'static str,
     pub(super) body: String,
+    /// When to come again, where a header says so.
+    pub(super) retry_after: Option<Duration>,
 }
 
 /// The answer to a request that was served.
@@ -78,9 +81,15 @@ pub(super) fn success(
 }
 
 /// The answer to a request that was refused.
-pub(super) fn failure(format: Format, host: &str, request_id: &str, refusal: &Refusal) -> Rendered {
+pub(super) fn failure(
+    format: Format,
+    product: &str,
+    host: &str,
+    request_id: &str,
+    refusal: &Refusal,
+) -> Rendered {
     let recommend = format!(
-        "https://api.aliyun.com/troubleshoot?q={}&product=Ecs&requestId={request_id}",
+        "https://api.aliyun.com/troubleshoot?q={}&product={product}&requestId={request_id}",
         crate::aliyun::sign::percent_encode(&refusal.code)
     );
     let fields = Value::Fields(vec![
@@ -90,7 +99,8 @@ pub(super) fn failure(format: Format, host: &str, request_id: &str, refusal: &Re
         ("Message", Value::text(refusal.message.as_str())),
         ("Recommend", Value::Text(recommend)),
     ]);
-    render(format, refusal.status, "Error", &fields)
+    let rendered = render(format, refusal.status, "Error", &fields);
+    Rendered { retry_after: refusal.retry_after, ..rendered }
 }
 
 fn render(format: Format, status: u16, root: &str, value: &Value) -> Rendered {
@@ -103,7 +113,7 @@ fn render(format: Format, status: u16, root: &str, value: &Value) -> Rendered {
             text
         }
     };
-    Rendered { status, content_type: format.content_type(), body }
+    Rendered { status, content_type: format.content_type(), body, retry_after: None }
 }
 
 /// Writes an element. The trees are built here and are a handful of levels deep, so this may recurse.
@@ -183,12 +193,12 @@ mod tests {
     #[test]
     fn failures_have_the_documented_shape_in_both_forms() {
         let refusal = Refusal::of("IncorrectInstanceStatus");
-        let json = failure(Format::Json, "ecs.aliyuncs.com", "ID", &refusal);
+        let json = failure(Format::Json, "Ecs", "ecs.aliyuncs.com", "ID", &refusal);
         assert_eq!((json.status, json.content_type), (403, "application/json;charset=utf-8"));
         assert!(json.body.starts_with(
             r#"{"RequestId":"ID","HostId":"ecs.aliyuncs.com","Code":"IncorrectInstanceStatus","Message":"The current status of the resource does not support this operation.","Recommend":"https://"#
         ), "{}", json.body);
-        let xml = failure(Format::Xml, "ecs.aliyuncs.com", "ID", &refusal);
+        let xml = failure(Format::Xml, "Ecs", "ecs.aliyuncs.com", "ID", &refusal);
         assert_eq!((xml.status, xml.content_type), (403, "text/xml;charset=utf-8"));
         assert!(xml.body.contains(
             "<Error><RequestId>ID</RequestId><HostId>ecs.aliyuncs.com</HostId><Code>IncorrectInstanceStatus</Code>"

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Frame, Incoming as RequestBody, SizeHint};
-use hyper::header::{CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_TYPE, DATE, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -26,8 +26,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::answer::Rendered;
-use super::request::Parameters;
-use super::service::{Delivery, Incoming, Reply, Service};
+use super::request::Incoming;
+use super::service::{Delivery, Reply, Service};
 
 /// The largest request body, in bytes. The largest honest one names a hundred instances.
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -40,6 +40,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Where the request id is found without reading the body.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-acs-request-id");
+
+/// How many milliseconds to wait before the next request of this kind.
+const RETRY_AFTER: HeaderName = HeaderName::from_static("x-acs-retry-after");
 
 /// Serves until `shutdown` ends, then lets requests in progress finish for a moment.
 pub(super) async fn serve(
@@ -125,14 +128,20 @@ async fn respond(service: Arc<Service>, request: Request<RequestBody>) -> Result
         Err(error) if error.is::<LengthLimitError>() => return Ok(payload_too_large()),
         Err(_) => return Err(HangUp),
     };
-    let form = if is_form(&head.headers) { String::from_utf8_lossy(&body) } else { "".into() };
-    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("ecs.aliyuncs.com");
-    let incoming = Incoming {
-        method: head.method.to_string(),
-        path: head.uri.path().to_owned(),
-        host: host.to_owned(),
-        parameters: Parameters::read(head.uri.query().unwrap_or_default(), &form),
-    };
+    let headers = head
+        .headers
+        .iter()
+        .map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .collect();
+    let incoming = Incoming::read(
+        head.method.as_str(),
+        head.uri.path(),
+        head.uri.query().unwrap_or_default(),
+        headers,
+        &body,
+    );
     let Reply { request_id, delay, delivery, at } = service.answer(incoming).await;
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
@@ -145,12 +154,6 @@ async fn respond(service: Arc<Service>, request: Request<RequestBody>) -> Result
     Ok(response(rendered, torn, &request_id, at))
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-}
-
 fn payload_too_large() -> Response<Answer> {
     let mut response = Response::new(Answer::whole("The request body is larger than 1 MiB.\n".into()));
     *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
@@ -159,13 +162,16 @@ fn payload_too_large() -> Response<Answer> {
 }
 
 fn response(rendered: Rendered, torn: bool, request_id: &str, at: Timestamp) -> Response<Answer> {
-    let Rendered { status, content_type, body } = rendered;
+    let Rendered { status, content_type, body, retry_after } = rendered;
     let body = if torn { Answer::torn(body) } else { Answer::whole(body) };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.extend(HeaderValue::from_str(request_id).map(|id| (REQUEST_ID, id)));
+    // Rounded up, so that who obeys does not come a moment too soon.
+    let wait = retry_after.map(|wait| wait.as_nanos().div_ceil(1_000_000).max(1));
+    headers.extend(wait.and_then(|wait| Some((RETRY_AFTER, HeaderValue::from(u64::try_from(wait).ok()?)))));
     // The simulator's own clock, so that a client can tell how far off its own is.
     let date = at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     headers.extend(HeaderValue::from_str(&date).map(|date| (DATE, date)));

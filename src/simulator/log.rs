@@ -9,10 +9,11 @@
 //! Every other line is one [`LogLine`], `{"at": TIME, "event": {"kind": KIND, ...}}`. The kinds:
 //!
 //! - `request`: a request that reached the cloud (what the signature check refuses is not logged). `action`;
-//!   `instance` where it is about one; `ids` how many ids a read asked for; `parameters`, those of a power call;
-//!   `answer`: `accepted`, or the error code, or `unserved` where a fault kept the request away; `request_id`;
-//!   `answered`: false where a fault kept the true answer from the client; `faults`: the positions of the faults
-//!   that counted this request; `phases`: what an accepted power call leads to.
+//!   `region`: whose limits it counts against; `instance` where it is about one; `ids` how many ids a read or a batch
+//!   named; `parameters`, those of a power call or of STS; `answer`: `accepted`, or the error code, or `unserved`
+//!   where a fault kept the request away; `request_id`; `answered`: false where a fault kept the true answer from the
+//!   client; `faults`: the positions of the faults that counted this request; `phases`: what an accepted power call
+//!   leads to; `items`, of a batch: for every instance that it names `instance`, `answer` and `phases`.
 //! - `set`: the status of `instance` was changed by someone else, to `phases`.
 //! - `lock`, `unlock`: an operation lock was put on (`reason`) or all were taken off `instance`.
 //! - `scheduled`: the fault that was due is done; the `set`, `lock` and `unlock` lines before it are its doing.
@@ -101,10 +102,13 @@ pub enum LogEvent {
 pub struct RequestLine {
     /// The operation.
     pub action: String,
+    /// The region whose limits it counts against; empty where the action has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub region: String,
     /// The instance that a power call is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
-    /// How many ids a read asked for; none where it asked for all.
+    /// How many ids a read or a batch named; none where a read asked for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ids: Option<usize>,
     /// The parameters of a power call, without the public ones.
@@ -120,6 +124,21 @@ pub struct RequestLine {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<usize>,
     /// What the instance is from then on, where a power call was accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<Phase>,
+    /// Of a batch: what became of each instance that it names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<ItemLine>,
+}
+
+/// What became of one instance of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemLine {
+    /// Which.
+    pub instance: String,
+    /// [`ACCEPTED`], an error code, or [`UNSERVED`].
+    pub answer: String,
+    /// What the instance is from then on, where it was accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phases: Vec<Phase>,
 }
@@ -143,9 +162,13 @@ pub struct Snapshot {
     pub instances: BTreeMap<String, Remembered>,
     /// How often each fault counted a request.
     pub faults: Vec<u64>,
+    /// Since when the faults strike that last for some time once they began, by position.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub since: BTreeMap<usize, Timestamp>,
     /// How many of the scheduled changes are done.
     pub scheduled: usize,
-    /// For each limited action its latest window (in seconds of the epoch) and the calls in it.
+    /// For each limited action and region (as `action/region`) its latest window (counted from the epoch) and the
+    /// calls in it.
     pub windows: BTreeMap<String, (i64, u64)>,
 }
 

@@ -9,8 +9,9 @@
 //! | `account` | the account file: which instances there are, how quick, what goes wrong |
 //! | `world` | the park of machines, pure: what each is when, and what may be asked of it |
 //! | `log`, `memory` | what happened, one line each, in a file that any number of processes share |
-//! | `guard`, `request`, `refusal`, `answer` | signatures, parameters, error codes, JSON and XML |
-//! | `api` | the operations |
+//! | `guard`, `keys` | signatures, and the keys they are made with: the account's and those of STS |
+//! | `request`, `refusal`, `answer` | parameters, error codes, JSON and XML |
+//! | `api` | the operations, of ECS and of STS |
 //! | `service` | one request through all of these |
 //! | `http` | bytes |
 
@@ -20,6 +21,7 @@ mod api;
 mod error;
 mod guard;
 mod http;
+mod keys;
 pub mod log;
 mod memory;
 mod refusal;
@@ -40,7 +42,7 @@ use tokio::net::TcpListener;
 
 pub use self::account::Problem;
 pub use self::error::SimulatorError;
-pub use self::log::{LogEvent, LogLine, Phase, RequestLine, read_log};
+pub use self::log::{ItemLine, LogEvent, LogLine, Phase, RequestLine, read_log};
 use self::service::Service;
 pub use self::status::{Status, StoppedMode};
 

@@ -1,7 +1,9 @@
 //! Error codes: the HTTP status and the message that ECS documents for each.
 //!
-//! Facts: the error tables of StartInstance, StopInstance, DescribeInstances and DescribeInstanceStatus, and the table
-//! of common errors. A code that is not here can still be given by a fault; it is answered with status 400.
+//! Facts: the error tables of StartInstance, StopInstance, StartInstances, StopInstances, the reads, AssumeRole and
+//! AssumeRoleWithOIDC, and the table of common errors. A code that is not here can still be given by a fault; it is answered with status 400.
+
+use std::time::Duration;
 
 /// An answer that says no.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub(super) struct Refusal {
     pub(super) code: String,
     /// The words for people.
     pub(super) message: String,
+    /// When to come again, where a header says so.
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl Refusal {
@@ -22,12 +26,18 @@ impl Refusal {
             .map_or((400, "The request was refused for a reason that the account file made up."), |known| {
                 (known.1, known.2)
             });
-        Self { status, code: code.to_owned(), message: message.to_owned() }
+        Self { status, code: code.to_owned(), message: message.to_owned(), retry_after: None }
     }
 
     /// The same code in other words.
     pub(super) fn saying(mut self, message: impl Into<String>) -> Self {
         self.message = message.into();
+        self
+    }
+
+    /// The same, and a header that says when to come again.
+    pub(super) fn again_after(mut self, wait: Option<Duration>) -> Self {
+        self.retry_after = wait;
         self
     }
 
@@ -117,6 +127,7 @@ const TABLE: &[(&str, u16, &str)] = &[
     ("LastTokenProcessing", 403, "The last request with this token is still being processed."),
     // The instance: StartInstance.
     ("DryRunOperation", 400, "Request validation has been passed with DryRun flag set."),
+    ("DRYRUN.SUCCESS", 400, "The request passed validation with the DryRun flag set."),
     ("LackResource", 400, "There is not enough resource in the capacity reservation."),
     (
         "InvalidDedicatedHost.NotEnoughResource",
@@ -204,6 +215,16 @@ const TABLE: &[(&str, u16, &str)] = &[
     ("InvalidTagCount", 400, "The specified tags are beyond the permitted range."),
     ("InvalidParameter.TooManyInstanceIds", 403, "No more than 100 InstanceIds can be specified."),
     ("Abs.InvalidInstanceIds.MalFormed", 403, "The specified InstanceIds are not well formed."),
+    ("InvalidAcceptLanguage.NotFound", 404, "The specified AcceptLanguage does not exist."),
+    ("InvalidResourceType.NotFound", 404, "The specified ResourceType does not exist."),
+    // STS.
+    ("InvalidParameter.RoleArn", 400, "The parameter RoleArn is wrongly formed."),
+    ("InvalidParameter.RoleSessionName", 400, "The parameter RoleSessionName is wrongly formed."),
+    ("InvalidParameter.DurationSeconds", 400, "The Min/Max value of DurationSeconds is 15min/1hr."),
+    ("InvalidParameter.PolicyGrammar", 400, "The parameter Policy has not passed grammar check."),
+    ("InvalidParameter.PolicySize", 400, "The size of Policy must be smaller than 1024 bytes."),
+    ("InvalidParameter.OIDCProviderArn", 400, "The parameter OIDCProviderArn is wrongly formed."),
+    ("EntityNotExist.Role", 404, "The specified Role not exists."),
 ];
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A request as parameters: query and form body merged.
+//! A request as it came in, and its parameters: query and form body merged.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,6 +6,83 @@ use std::collections::BTreeMap;
 use percent_encoding::percent_decode_str;
 
 use super::refusal::Refusal;
+use crate::aliyun::sign;
+
+/// A request as it came in.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    /// As sent: it is part of what was signed.
+    pub(super) method: String,
+    pub(super) path: String,
+    /// The host that the client asked, which errors name.
+    pub(super) host: String,
+    /// As sent, the names in lower case.
+    headers: Vec<(String, String)>,
+    /// The parameters of the query alone: what version 3 signs.
+    query: Result<Parameters, Refusal>,
+    /// Those of the query and of the form.
+    parameters: Result<Parameters, Refusal>,
+    /// SHA-256 of the body, in hexadecimal.
+    pub(super) hashed_body: String,
+}
+
+impl Incoming {
+    /// Takes a request apart.
+    pub(super) fn read(
+        method: &str,
+        path: &str,
+        query: &str,
+        headers: Vec<(String, String)>,
+        body: &[u8],
+    ) -> Self {
+        let header = |wanted| {
+            headers
+                .iter()
+                .find(|(name, _): &&(String, String)| name == wanted)
+                .map(|(_, value)| value.as_str())
+        };
+        let content_type = header("content-type").unwrap_or_default();
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        let is_form = essence.eq_ignore_ascii_case("application/x-www-form-urlencoded");
+        let form = if is_form { String::from_utf8_lossy(body) } else { "".into() };
+        Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            host: header("host").unwrap_or("ecs.aliyuncs.com").to_owned(),
+            query: Parameters::read(query, ""),
+            parameters: Parameters::read(query, &form),
+            hashed_body: sign::hashed_payload_v3(body),
+            headers,
+        }
+    }
+
+    /// The first value of a header that is not empty.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let named = self.headers.iter().filter(|(known, _)| known == name);
+        named.map(|(_, value)| value.trim()).find(|value| !value.is_empty())
+    }
+
+    /// All headers.
+    pub(super) fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+
+    /// The parameters of the query alone.
+    ///
+    /// # Errors
+    /// As [`Parameters::read`].
+    pub(super) fn query(&self) -> Result<&Parameters, Refusal> {
+        self.query.as_ref().map_err(Clone::clone)
+    }
+
+    /// The parameters of the query and of the form.
+    ///
+    /// # Errors
+    /// As [`Parameters::read`].
+    pub(super) fn parameters(&self) -> Result<&Parameters, Refusal> {
+        self.parameters.as_ref().map_err(Clone::clone)
+    }
+}
 
 /// The parameters of one request, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

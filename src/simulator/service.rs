@@ -11,25 +11,15 @@ use tokio::sync::Semaphore;
 use super::Clock;
 use super::account::{Account, Change, Effect};
 use super::answer::{self, Format, Rendered};
-use super::api::{self, Call, Done, LOGGED, Operation, Subject};
-use super::guard::{self, Nonce, Nonces};
-use super::log::{ACCEPTED, LogEvent, LogLine, RequestLine, UNSERVED};
+use super::api::{self, Call, Done, Item, LOGGED, Operation, Product, Subject};
+use super::guard::{Nonce, Nonces, Passed, Scheme};
+use super::keys::Caller;
+use super::log::{ACCEPTED, ItemLine, LogEvent, LogLine, RequestLine, UNSERVED};
 use super::memory::{Memory, MemoryError, Session};
 use super::refusal::Refusal;
-use super::request::Parameters;
+use super::request::{Incoming, Parameters};
 use super::status::Status;
-use super::world::{Twist, World};
-
-/// A request as it came in.
-#[derive(Debug)]
-pub(super) struct Incoming {
-    /// As sent: it is part of what was signed.
-    pub(super) method: String,
-    pub(super) path: String,
-    /// The host that the client asked, which errors name.
-    pub(super) host: String,
-    pub(super) parameters: Result<Parameters, Refusal>,
-}
+use super::world::{Strike, Strikes, Struck, World};
 
 /// What to send, and how.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,7 +66,8 @@ struct Room {
 struct Admitted {
     operation: &'static Operation,
     parameters: Parameters,
-    nonce: Nonce,
+    caller: Caller,
+    nonce: Option<Nonce>,
     request_id: String,
 }
 
@@ -125,33 +116,42 @@ impl Service {
     pub(super) async fn answer(self: &Arc<Self>, incoming: Incoming) -> Reply {
         let request_id = uuid::Uuid::new_v4().to_string().to_uppercase();
         let at = self.clock.now();
-        let format = incoming.parameters.as_ref().map_or(Ok(Format::Xml), guard::format);
-        let host = incoming.host.clone();
-        let (delay, delivery) = match self.admit(incoming, &request_id, at) {
+        let scheme = Scheme::of(&incoming);
+        let format = scheme.format(&incoming).unwrap_or_default();
+        let operation = api::operation(scheme.asked(&incoming));
+        let product = operation.as_ref().map_or(Product::Ecs, |operation| operation.product);
+        let front = Front { format, product, host: incoming.host.clone(), request_id: request_id.clone() };
+        let (delay, delivery) = match self.admit(scheme, operation, &incoming, &request_id, at) {
             Err(refusal) => {
                 tracing::debug!(code = %refusal.code, "request refused at the door");
-                let format = format.unwrap_or_default();
-                (Duration::ZERO, Delivery::Whole(answer::failure(format, &host, &request_id, &refusal)))
+                (Duration::ZERO, Delivery::Whole(front.failure(&refusal)))
             }
             Ok(admitted) => {
                 let action = admitted.operation.name;
                 let verdict = self.serve(admitted).await;
-                (verdict.delay, deliver(verdict, format.unwrap_or_default(), action, &host, &request_id))
+                (verdict.delay, deliver(verdict, action, &front))
             }
         };
         Reply { request_id, delay, delivery, at }
     }
 
     /// Everything that can be said without knowing the instances.
-    fn admit(&self, incoming: Incoming, request_id: &str, now: Timestamp) -> Result<Admitted, Refusal> {
+    fn admit(
+        &self,
+        scheme: Scheme,
+        operation: Result<&'static Operation, Refusal>,
+        incoming: &Incoming,
+        request_id: &str,
+        now: Timestamp,
+    ) -> Result<Admitted, Refusal> {
         if incoming.path != "/" {
             return Err(Refusal::of("InvalidApi.NotFound"));
         }
-        let parameters = incoming.parameters?;
-        guard::format(&parameters)?;
-        let nonce = guard::check(&self.account, &incoming.method, &parameters, now)?;
-        let operation = api::operation(parameters.required("Action")?)?;
-        Ok(Admitted { operation, parameters, nonce, request_id: request_id.to_owned() })
+        scheme.format(incoming)?;
+        let unsigned = operation.as_ref().is_ok_and(|operation| operation.unsigned);
+        let Passed { caller, nonce } = scheme.check(&self.account, incoming, unsigned, now)?;
+        let parameters = incoming.parameters()?.clone();
+        Ok(Admitted { operation: operation?, parameters, caller, nonce, request_id: request_id.to_owned() })
     }
 
     async fn serve(self: &Arc<Self>, admitted: Admitted) -> Verdict {
@@ -210,40 +210,51 @@ impl Room {
     }
 
     fn serve(&mut self, request: &Admitted, clock: Timestamp) -> Result<Verdict, MemoryError> {
-        if let Err(refusal) = self.nonces.spend(request.nonce, clock) {
+        let spent = request.nonce.map_or(Ok(()), |nonce| self.nonces.spend(nonce, clock));
+        if let Err(refusal) = spent {
             return Ok(Verdict::refused(refusal));
         }
         self.visit(clock, |world, session, random, now| {
-            let action = request.operation.name;
-            let subject = (request.operation.subject)(&request.parameters);
-            let throttled = world.is_throttled(action, now);
-            let (counted, fault) =
-                if throttled { (Vec::new(), None) } else { world.faults(action, &subject.ids()) };
-            let effect = fault.and_then(|fault| fault.effect.clone());
-            let delay = fault.map_or(Duration::ZERO, |fault| fault.delay);
-            let outcome = match &effect {
-                _ if throttled => Some(Err(Refusal::of("Throttling.User"))),
-                Some(Effect::Refuse { code, message }) => {
-                    let refusal = Refusal::of(code);
-                    Some(Err(match message {
-                        Some(message) => refusal.saying(message.as_str()),
-                        None => refusal,
-                    }))
+            let Admitted { operation, parameters, .. } = request;
+            let subject = (operation.subject)(parameters);
+            let region = operation.region(world, parameters, &subject).to_owned();
+            let throttled = world.throttled(operation.name, &region, now);
+            let strikes = match throttled {
+                Some(_) => Strikes::default(),
+                None => world.strikes(struck(operation.name, &subject, &subject.ids()), now),
+            };
+            let outcome = match strikes.effect() {
+                _ if throttled.is_some() => {
+                    let wait = throttled.and_then(|throttled| throttled.retry_after);
+                    Some(Err(Refusal::of("Throttling.User").again_after(wait)))
                 }
+                Some(Effect::Refuse { .. }) => strikes.call.as_ref().and_then(Strike::refusal).map(Err),
                 Some(Effect::DropBefore | Effect::Http(_)) => None,
-                other => Some((request.operation.perform)(&Call {
+                _ => Some((operation.perform)(&Call {
                     world,
-                    parameters: &request.parameters,
-                    twist: other.as_ref().and_then(twist),
+                    parameters,
+                    caller: &request.caller,
+                    request_id: &request.request_id,
+                    strikes: &strikes,
                     draw: random.f64(),
                     now,
                 })),
             };
-            let line = LogLine { at: now, event: log(request, subject, &outcome, effect.as_ref(), counted) };
-            record(world, session, line)?;
+            let (effect, delay) = (strikes.effect().cloned(), strikes.delay());
+            let event = log(request, subject, region, &outcome, effect.as_ref(), strikes.counted);
+            record(world, session, LogLine { at: now, event })?;
             Ok(Verdict { outcome, effect, delay })
         })
     }
+}
+
+/// A batch is struck item by item, too.
+fn struck<'r>(action: &'r str, subject: &Subject, ids: &'r [&'r str]) -> Struck<'r> {
+    let item_action = match subject {
+        Subject::Batch { item_action, .. } => Some(*item_action),
+        Subject::Power(_) | Subject::Read(_) | Subject::Other => None,
+    };
+    Struck { action, ids, item_action }
 }
 
 /// Writes a line, and only then lets it happen.
@@ -253,23 +264,10 @@ fn record(world: &mut World, session: &mut Session<'_>, line: LogLine) -> Result
     Ok(())
 }
 
-fn twist(effect: &Effect) -> Option<Twist> {
-    match effect {
-        Effect::Stuck => Some(Twist::Stuck),
-        Effect::FailsToBoot => Some(Twist::FailsToBoot),
-        Effect::Vanish => Some(Twist::Vanish),
-        Effect::Refuse { .. }
-        | Effect::DropBefore
-        | Effect::DropAfter
-        | Effect::Garbage(_)
-        | Effect::Truncate
-        | Effect::Http(_) => None,
-    }
-}
-
 fn log(
     request: &Admitted,
     subject: Subject,
+    region: String,
     outcome: &Option<Result<Done, Refusal>>,
     effect: Option<&Effect>,
     faults: Vec<usize>,
@@ -285,16 +283,18 @@ fn log(
             Effect::DropBefore | Effect::DropAfter | Effect::Garbage(_) | Effect::Truncate | Effect::Http(_)
         )
     );
-    let (instance, ids, parameters) = match subject {
-        Subject::Power(id) => {
-            let given = |name: &&str| Some(((*name).to_owned(), request.parameters.get(name)?.to_owned()));
-            (id, None, LOGGED.iter().filter_map(given).collect())
-        }
-        Subject::Read(ids) => (None, ids.map(|ids| ids.len()), BTreeMap::new()),
+    let done = outcome.as_ref().and_then(|outcome| outcome.as_ref().ok());
+    let given = |name: &&str| Some(((*name).to_owned(), request.parameters.get(name)?.to_owned()));
+    let parameters = || LOGGED.iter().filter_map(given).collect();
+    let (instance, ids, parameters, items) = match subject {
+        Subject::Power(id) => (id, None, parameters(), Vec::new()),
+        Subject::Batch { ids, .. } => (None, Some(ids.len()), parameters(), items(ids, done, &answer)),
+        Subject::Read(ids) => (None, ids.map(|ids| ids.len()), BTreeMap::new(), Vec::new()),
+        Subject::Other => (None, None, parameters(), Vec::new()),
     };
-    let phases = outcome.as_ref().and_then(|it| it.as_ref().ok()).map(|done| done.phases.clone());
     LogEvent::Request(RequestLine {
         action: request.operation.name.to_owned(),
+        region,
         instance,
         ids,
         parameters,
@@ -302,15 +302,47 @@ fn log(
         request_id: request.request_id.clone(),
         answered,
         faults,
-        phases: phases.unwrap_or_default(),
+        phases: done.map(|done| done.phases.clone()).unwrap_or_default(),
+        items,
     })
 }
 
+/// Every instance that a batch names with its own answer; where the batch was refused as a whole, that is the same
+/// for all.
+fn items(ids: Vec<String>, done: Option<&Done>, answer: &str) -> Vec<ItemLine> {
+    let Some(done) = done else {
+        let refused = |instance| ItemLine { instance, answer: answer.to_owned(), phases: Vec::new() };
+        return ids.into_iter().map(refused).collect();
+    };
+    let line = |item: &Item| {
+        let (answer, phases) = match &item.outcome {
+            Ok(phases) => (ACCEPTED.to_owned(), phases.clone()),
+            Err(refusal) => (refusal.code.clone(), Vec::new()),
+        };
+        ItemLine { instance: item.instance.clone(), answer, phases }
+    };
+    done.items.iter().map(line).collect()
+}
+
+/// What every answer to a request has in common.
+struct Front {
+    format: Format,
+    product: Product,
+    host: String,
+    request_id: String,
+}
+
+impl Front {
+    fn failure(&self, refusal: &Refusal) -> Rendered {
+        answer::failure(self.format, self.product.name(), &self.host, &self.request_id, refusal)
+    }
+}
+
 /// The answer, and what the fault does to it.
-fn deliver(verdict: Verdict, format: Format, action: &str, host: &str, request_id: &str) -> Delivery {
+fn deliver(verdict: Verdict, action: &str, front: &Front) -> Delivery {
     let rendered = match verdict.outcome {
-        Some(Ok(done)) => answer::success(format, action, request_id, done.fields),
-        Some(Err(refusal)) => answer::failure(format, host, request_id, &refusal),
+        Some(Ok(done)) => answer::success(front.format, action, &front.request_id, done.fields),
+        Some(Err(refusal)) => front.failure(&refusal),
         None => match verdict.effect {
             Some(Effect::Http(status)) => return Delivery::Whole(gateway(status)),
             _ => return Delivery::Never,
@@ -327,5 +359,5 @@ fn deliver(verdict: Verdict, format: Format, action: &str, host: &str, request_i
 /// What a proxy in front of ECS answers.
 fn gateway(status: u16) -> Rendered {
     let body = format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\n");
-    Rendered { status, content_type: "text/html", body }
+    Rendered { status, content_type: "text/html", body, retry_after: None }
 }

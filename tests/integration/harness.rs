@@ -8,7 +8,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what tests call may panic: that is how they fail")]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -60,6 +60,8 @@ pub(crate) struct Scenario {
     server: Option<Running>,
     provider: String,
     runs: Cell<usize>,
+    /// The plans of runs that were killed: what they had sent may arrive when the next one is under way.
+    killed: RefCell<Vec<Lines>>,
 }
 
 impl Scenario {
@@ -81,6 +83,7 @@ impl Scenario {
             server: None,
             provider: "simulator: account.yaml".to_owned(),
             runs: Cell::new(0),
+            killed: RefCell::default(),
             folder,
         };
         scenario.write_account(account);
@@ -110,6 +113,7 @@ impl Scenario {
             server: None,
             provider: String::new(),
             runs: Cell::new(0),
+            killed: RefCell::default(),
             folder,
         }
     }
@@ -263,6 +267,9 @@ impl Process<'_> {
         let (scenario, before) = (self.scenario, self.before);
         let ran = self.finish_among_others();
         laws::check(scenario, &scenario.log(), before, &ran);
+        if ran.status.is_none() {
+            scenario.killed.borrow_mut().push(ran.lines.clone());
+        }
         ran
     }
 

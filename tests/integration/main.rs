@@ -3,6 +3,7 @@
 mod architecture;
 #[cfg(unix)]
 mod harness;
+mod interop;
 mod readme;
 #[cfg(unix)]
 mod runs;

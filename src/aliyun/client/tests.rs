@@ -1,180 +1,43 @@
 //! The client against a scripted server on a real socket. Waits are lengths of real time, short where something must
 //! run out and generous where it must not.
 
+mod operations;
+mod server;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use percent_encoding::percent_decode_str;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+use tokio::time::Duration;
 
+use self::server::{Reply, SECRET, Server, accepted, failure, json};
 use super::*;
-use crate::aliyun::request::START_INSTANCE;
-use crate::aliyun::sign;
 use crate::fleet::{Power, StopMode, StopPolicy};
-
-const SECRET: &str = "testsecret";
-
-/// What the server does with one request.
-#[derive(Clone)]
-enum Act {
-    /// Answers.
-    Say(u16, &'static str, String),
-    /// Answers, but ends in the middle of the body.
-    Cut(u16, &'static str),
-    /// Closes the connection without an answer.
-    Hang,
-    /// Never answers.
-    Mute,
-    /// Answers with this status and a body without end.
-    Endless(u16),
-}
-
-fn json(status: u16, body: &str) -> Act {
-    Act::Say(status, "", body.to_owned())
-}
-
-fn failure(status: u16, code: &str) -> Act {
-    json(status, &format!(r#"{{"RequestId":"R-9","Code":"{code}","Message":"in words"}}"#))
-}
-
-fn accepted() -> Act {
-    json(200, r#"{"RequestId":"R-1"}"#)
-}
-
-/// A server that follows a script, one request to a connection, and keeps what it was sent.
-struct Server {
-    address: String,
-    heads: Arc<Mutex<Vec<String>>>,
-}
-
-impl Server {
-    async fn start(script: Vec<Act>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = format!("http://{}", listener.local_addr().expect("bound"));
-        let heads = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&heads);
-        tokio::spawn(async move {
-            // Beyond its script the server refuses in a way that no test expects.
-            let beyond = std::iter::repeat_with(|| failure(418, "BeyondTheScript"));
-            for act in script.into_iter().chain(beyond) {
-                let Ok((stream, _)) = listener.accept().await else { return };
-                tokio::spawn(play(stream, act, Arc::clone(&kept)));
-            }
-        });
-        Self { address, heads }
-    }
-
-    /// What was asked, one set of decoded parameters for each request; each is checked to be whole: signed by the
-    /// right key, at the time of the test's clock, with a nonce that is new.
-    fn requests(&self) -> Vec<BTreeMap<String, String>> {
-        let heads = self.heads.lock().expect("no test panics here");
-        let requests: Vec<BTreeMap<String, String>> = heads.iter().map(|head| verified(head)).collect();
-        for unique in ["SignatureNonce", "Timestamp", "Signature"] {
-            let values: HashSet<&String> = requests.iter().map(|request| &request[unique]).collect();
-            assert_eq!(values.len(), requests.len(), "{unique} is new for each attempt");
-        }
-        requests
-    }
-}
-
-fn verified(head: &str) -> BTreeMap<String, String> {
-    let mut lines = head.lines();
-    let target = lines
-        .next()
-        .and_then(|line| line.strip_prefix("POST /?"))
-        .and_then(|line| line.strip_suffix(" HTTP/1.1"))
-        .unwrap_or_else(|| panic!("a POST to /: {head}"));
-    let headers: Vec<String> = lines.map(str::to_ascii_lowercase).collect();
-    for header in [
-        "accept: application/json",
-        "content-length: 0",
-        concat!("user-agent: powerform/", env!("CARGO_PKG_VERSION")),
-    ] {
-        assert!(headers.iter().any(|line| line == header), "{header} in {head}");
-    }
-    assert!(!headers.iter().any(|line| line.starts_with("accept-encoding")), "{head}");
-    let decode = |text: &str| percent_decode_str(text).decode_utf8().expect("UTF-8").into_owned();
-    let mut parameters: BTreeMap<String, String> = target
-        .split('&')
-        .map(|pair| pair.split_once('=').expect("a pair"))
-        .map(|(name, value)| (decode(name), decode(value)))
-        .collect();
-    let signature = parameters.remove("Signature").expect("signed");
-    let pairs: Vec<(&String, &String)> = parameters.iter().collect();
-    let text = sign::string_to_sign_v1("POST", &sign::canonical_query(&pairs));
-    assert_eq!(signature, sign::signature_v1(SECRET, &text));
-    assert_eq!((parameters["Format"].as_str(), parameters["Version"].as_str()), ("JSON", "2014-05-26"));
-    parameters.insert("Signature".to_owned(), signature);
-    parameters
-}
-
-async fn play(mut stream: TcpStream, act: Act, kept: Arc<Mutex<Vec<String>>>) {
-    let mut head = Vec::new();
-    let mut byte = [0_u8; 1];
-    while !head.ends_with(b"\r\n\r\n") {
-        match stream.read(&mut byte).await {
-            Ok(1) => head.push(byte[0]),
-            _ => return,
-        }
-    }
-    kept.lock().expect("no test panics here").push(String::from_utf8(head).expect("ASCII"));
-    let start = |status: u16, headers: &str, length: usize| {
-        format!(
-            "HTTP/1.1 {status} Scripted\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n"
-        )
-    };
-    // The client may have gone: that is for the test to judge.
-    let _ = match act {
-        Act::Say(status, headers, body) => {
-            stream.write_all((start(status, headers, body.len()) + &body).as_bytes()).await
-        }
-        Act::Cut(status, body) => {
-            stream.write_all((start(status, "", body.len() + 10) + body).as_bytes()).await
-        }
-        Act::Hang => Ok(()),
-        Act::Mute => {
-            // Ends when the client gives up and closes.
-            let _ = stream.read(&mut byte).await;
-            Ok(())
-        }
-        Act::Endless(status) => {
-            let head = start(status, "", usize::MAX / 2);
-            let mut outcome = stream.write_all(head.as_bytes()).await;
-            let block = vec![b'x'; 256 * 1024];
-            while outcome.is_ok() {
-                outcome = stream.write_all(&block).await;
-            }
-            outcome
-        }
-    };
-}
 
 /// As patient as the standard policy in numbers, but not in time.
 const QUICK: Policy = Policy {
     first_pause: Duration::from_millis(1),
     longest_pause: Duration::from_millis(5),
-    throttled_pause: Duration::from_millis(5),
+    probe_pause: Duration::from_millis(5),
     ..STANDARD
 };
 
-fn client_of(address: &str) -> Client {
+fn setup_of(address: &str) -> Setup {
     let seconds = AtomicI64::new(1_800_000_000);
     let clock =
         move || Timestamp::from_second(seconds.fetch_add(1, Ordering::Relaxed)).expect("within range");
-    let setup = Setup {
-        endpoint: Endpoint::explicit(address).expect("loopback"),
-        region: Region::new("cn-hangzhou").expect("valid"),
-        credentials: Credentials {
-            access_key_id: "testid".to_owned(),
-            access_key_secret: SECRET.into(),
-            security_token: None,
-            source: "a test".to_owned(),
-        },
-        owner_account: None,
-        clock: Arc::new(clock),
+    let credentials = Credentials {
+        access_key_id: "testid".to_owned(),
+        access_key_secret: SECRET.into(),
+        security_token: None,
+        source: "a test".to_owned(),
     };
-    Client::with_policy(setup, QUICK).expect("a client")
+    let endpoint = Endpoint::explicit(address).expect("loopback");
+    Setup::new(endpoint, Region::new("cn-hangzhou").expect("valid"), credentials, Arc::new(clock))
+}
+
+fn client_of(address: &str) -> Client {
+    Client::with_policy(setup_of(address), QUICK).expect("a client")
 }
 
 fn id(text: &str) -> InstanceId {
@@ -185,7 +48,7 @@ fn start_of(text: &str) -> StartRequest {
     StartRequest { id: id(text), init_local_disk: false }
 }
 
-fn page(ids: &[&str], rest: &str) -> Act {
+fn page(ids: &[&str], rest: &str) -> Reply {
     let items: Vec<String> =
         ids.iter().map(|id| format!(r#"{{"InstanceId":"{id}","Status":"Running"}}"#)).collect();
     json(200, &format!(r#"{{"RequestId":"R","Instances":{{"Instance":[{}]}}{rest}}}"#, items.join(",")))
@@ -211,6 +74,7 @@ async fn a_look_a_start_and_a_stop_are_signed_and_answered() {
     assert_eq!(requests[0]["RegionId"], "cn-hangzhou");
     assert_eq!(requests[2]["StoppedMode"], "StopCharging");
     assert_eq!(requests[0]["Timestamp"], "2027-01-15T08:00:00Z");
+    assert_eq!(requests[0]["Format"], "JSON");
     assert_eq!(client.region().as_str(), "cn-hangzhou");
 }
 
@@ -223,11 +87,11 @@ async fn a_write_is_sent_once_whatever_happens_to_it() {
         (failure(404, "InvalidInstanceId.NotFound"), Advice::Final),
         (failure(400, "Throttling.User"), Advice::Throttled { retry_after: None }),
         (
-            Act::Say(400, "x-acs-retry-after: 1500\r\n", r#"{"Code":"Throttling"}"#.to_owned()),
+            Reply::Say(400, "x-acs-retry-after: 1500\r\n", r#"{"Code":"Throttling"}"#.to_owned()),
             Advice::Throttled { retry_after: Some(Duration::from_millis(1500)) },
         ),
         (
-            Act::Say(
+            Reply::Say(
                 503,
                 "Content-Type: text/xml;charset=utf-8\r\n",
                 "<Error><Code>ServiceUnavailable</Code></Error>".to_owned(),
@@ -236,10 +100,10 @@ async fn a_write_is_sent_once_whatever_happens_to_it() {
         ),
         (json(502, "<html>502 Bad Gateway</html>"), Advice::OutcomeUnknown),
         (json(200, "<html>log in</html>"), Advice::OutcomeUnknown),
-        (Act::Say(302, "Location: /elsewhere\r\n", String::new()), Advice::OutcomeUnknown),
-        (Act::Cut(200, r#"{"RequestId":"R-1"}"#), Advice::OutcomeUnknown),
-        (Act::Hang, Advice::OutcomeUnknown),
-        (Act::Endless(502), Advice::OutcomeUnknown),
+        (Reply::Say(302, "Location: /elsewhere\r\n", String::new()), Advice::OutcomeUnknown),
+        (Reply::Cut(200, r#"{"RequestId":"R-1"}"#), Advice::OutcomeUnknown),
+        (Reply::Hang, Advice::OutcomeUnknown),
+        (Reply::Endless(502), Advice::OutcomeUnknown),
     ] {
         let server = Server::start(vec![act]).await;
         let refusal = client_of(&server.address).start(start_of("i-1")).await.expect_err("refused");
@@ -252,15 +116,15 @@ async fn a_write_is_sent_once_whatever_happens_to_it() {
 
 #[tokio::test]
 async fn an_answer_that_takes_too_long_leaves_the_outcome_unknown() {
-    let server = Server::start(vec![Act::Mute]).await;
+    let server = Server::start(vec![Reply::Mute]).await;
     let client = client_of(&server.address);
     let mut request = Request::start_instance(&start_of("i-1"), None);
     request.operation.connect_timeout = Duration::from_millis(250);
     request.operation.read_timeout = Duration::from_millis(250);
-    let refusal = client.call(&request, decode_acceptance).await.expect_err("silence");
+    let refusal = client.connection.call(&request, decode_acceptance).await.expect_err("silence");
     assert_eq!(refusal.advice, Advice::OutcomeUnknown);
     assert!(refusal.message.contains("no answer"), "{refusal}");
-    assert_eq!(START_INSTANCE.time_limit(), Duration::from_secs(51));
+    assert_eq!(crate::aliyun::request::START_INSTANCE.time_limit(), Duration::from_secs(51));
 }
 
 #[tokio::test]
@@ -280,10 +144,10 @@ async fn a_refused_connection_is_named_and_holds_no_query() {
 async fn a_read_is_repeated_until_it_is_answered() {
     let server = Server::start(vec![
         failure(500, "InternalError"),
-        Act::Hang,
-        Act::Say(400, "x-acs-retry-after: 5\r\n", r#"{"Code":"Throttling"}"#.to_owned()),
+        Reply::Hang,
+        Reply::Say(400, "x-acs-retry-after: 5\r\n", r#"{"Code":"Throttling"}"#.to_owned()),
         json(502, "<html>"),
-        Act::Cut(200, r#"{"Instances":{"Instance":[]}}"#),
+        Reply::Cut(200, r#"{"Instances":{"Instance":[]}}"#),
         page(&["i-1"], ""),
     ])
     .await;
@@ -296,12 +160,12 @@ async fn a_read_is_repeated_until_it_is_answered() {
 async fn a_read_gives_up_after_six_attempts_and_at_once_where_asking_again_is_no_use() {
     for (act, attempts) in [
         (failure(503, "ServiceUnavailable"), 6),
-        (failure(400, "Throttling"), 6),
         (json(200, "{}"), 6),
         (failure(403, "Forbidden.RAM"), 1),
         (failure(400, "InvalidTimeStamp.Expired"), 1),
+        (failure(400, "InvalidSecurityToken.Expired"), 1),
         (json(407, "<html>"), 1),
-        (Act::Say(302, "Location: /\r\n", String::new()), 1),
+        (Reply::Say(302, "Location: /\r\n", String::new()), 1),
     ] {
         let server = Server::start(vec![act; 7]).await;
         let refusal = client_of(&server.address).describe(&[id("i-1")]).await.expect_err("refused");
@@ -312,10 +176,10 @@ async fn a_read_gives_up_after_six_attempts_and_at_once_where_asking_again_is_no
 
 #[tokio::test]
 async fn a_body_beyond_the_limit_is_not_read_to_its_end() {
-    let server = Server::start(vec![Act::Endless(200)]).await;
+    let server = Server::start(vec![Reply::Endless(200)]).await;
     let refusal = client_of(&server.address).describe(&[id("i-1")]).await.expect_err("endless");
     assert_eq!(refusal.advice, Advice::Final);
-    assert!(refusal.message.contains("longer than 67108864 bytes"), "{refusal}");
+    assert!(refusal.message.contains("longer than 16777216 bytes"), "{refusal}");
     assert_eq!(server.requests().len(), 1);
 }
 
@@ -367,7 +231,7 @@ async fn a_full_page_needs_no_second_look_and_no_ids_need_none() {
 #[tokio::test]
 async fn a_client_for_the_real_service_can_be_made_without_asking_anybody() {
     let region = Region::new("cn-hangzhou").expect("valid");
-    let mut setup = client_of("http://127.0.0.1:1").setup;
+    let mut setup = setup_of("http://127.0.0.1:1");
     setup.endpoint = Endpoint::public(&region).expect("a host name");
     let client = Client::new(setup).expect("TLS is set up");
     let printed = format!("{client:?}");
@@ -400,12 +264,14 @@ async fn each_attempt_is_one_log_line_and_no_level_shows_a_secret() {
         .finish();
     let guard = tracing::subscriber::set_default(subscriber);
     let server = Server::start(vec![failure(500, "Internal\\u001bError"), page(&["i-1"], "")]).await;
-    let mut client = client_of(&server.address);
-    client.setup.credentials.security_token = Some("t0ken/x".into());
+    let mut setup = setup_of(&server.address);
+    setup.credentials.security_token = Some("t0ken/x".into());
+    let client = Client::with_policy(setup, QUICK).expect("a client");
     client.describe(&[id("i-1"), id("i-2")]).await.expect("a look");
     drop(guard);
     let text = String::from_utf8(lines.0.lock().expect("no test panics here").clone()).expect("UTF-8");
-    let own: Vec<&str> = text.lines().filter(|line| line.contains("powerform::aliyun::client")).collect();
+    let own: Vec<&str> =
+        text.lines().filter(|line| line.contains("powerform::aliyun::client::connection")).collect();
     assert_eq!(own.len(), 2, "{text}");
     for (line, words) in [
         (own[0], ["refused", "attempt=1", "status=500", "2 instances", "request_id=\"R-9\""]),

@@ -107,28 +107,73 @@ mod tests {
         }
     }
 
-    /// The codes of the StopInstance, DescribeInstances and common lists: all known, whatever their advice.
-    #[test]
-    fn every_other_documented_code_has_a_remedy_of_its_own() {
-        let codes = "MissingParameter.RegionId InvalidParameter.IsNull InvalidParameter InvalidParamater \
-             UnsupportedParameter IncompleteSignature SignatureDoesNotMatch SignatureNonceUsed IllegalTimestamp \
-             InvalidTimeStamp.Format InvalidTimeStamp.Expired InvalidAccessKeyId.NotFound InvalidAccessKeyId.Inactive \
-             InvalidSecurityToken.Expired InvalidSecurityToken.Malformed InvalidSecurityToken.MismatchWithAccessKey \
-             IdempotentParameterMismatch InvalidOwner InvalidOwnerId InvalidOwnerAccount InvalidAction \
-             InvalidAction.NotFound InvalidApi.NotFound InvalidVersion InvalidProduct.NotFound UnsupportedHTTPMethod \
-             Forbidden.RAM Forbidden.Unauthorized Forbidden.SubUser Forbidden.NotSupportRAM NoPermission \
+    /// The codes that the official pages list for each operation used here, besides those of StartInstance above.
+    const LISTED: &[(&str, &str)] = &[
+        (
+            "any operation",
+            "MissingParameter MissingInstanceId InvalidParameter.IsNull MissingParameter.RegionId InvalidParameter \
+             InvalidParamater UnsupportedParameter IncompleteSignature SignatureDoesNotMatch SignatureNonceUsed \
+             IllegalTimestamp InvalidTimeStamp.Format InvalidTimeStamp.Expired InvalidAccessKeyId.NotFound \
+             InvalidAccessKeyId.Inactive InvalidSecurityToken.Expired InvalidSecurityToken.Malformed \
+             InvalidSecurityToken.MismatchWithAccessKey InsufficientBalance IdempotentParameterMismatch InvalidOwner \
+             InvalidOwnerId InvalidOwnerAccount Throttling Throttling.User Throttling.Api \
+             Throttling.ConcurrentLimitExceeded Rejected.Throttling InvalidAction InvalidAction.NotFound \
+             InvalidApi.NotFound InvalidVersion InvalidProduct.NotFound UnsupportedHTTPMethod Forbidden.RAM \
+             Forbidden.Unauthorized Forbidden.SubUser Forbidden.NotSupportRAM NoPermission \
              Forbidden.AccessKeyDisabled Forbidden.RiskControl RealNameAuthenticationError InvalidAccount.NotFound \
-             InvalidRegionId.NotFound InvalidProtocol.NeedSsl InvalidParameter.Encrypted.KmsNotEnable \
-             InstanceExpiredOrInArrears InstanceType.ParameterMismatch InvalidInstanceId.NotSupport \
-             OperationDenied.SystemInstanceNotSupport HibernationConfigured.InstanceOperationForbidden \
-             HibernationConfigured.NotEnabled InvalidOperation.KMSKeyIdNotFound InvalidOperation.KMSServiceNotOpen \
-             DRYRUN.SUCCESS InvalidTag.Mismatch InvalidTagCount InvalidHpcClusterId.NotFound \
+             LastTokenProcessing InvalidInstanceId.NotFound InvalidRegionId.NotFound OperationConflict \
+             InvalidOperation.Conflict InternalError UnknownError ServiceUnavailable \
+             LimitedOperation.ServiceUnavailable ServiceUnavailable.RegionMaintaining InvalidProtocol.NeedSsl \
+             Forbidden.InstanceNotFound",
+        ),
+        (
+            "StopInstance",
+            "DryRunOperation InvalidParameter.Encrypted.KmsNotEnable DiskError IncorrectInstanceStatus \
+             InstanceLockedForSecurity InstanceExpiredOrInArrears InstanceType.ParameterMismatch \
+             InvalidInstanceId.NotSupport OperationDenied.SystemInstanceNotSupport \
+             HibernationConfigured.InstanceOperationForbidden HibernationConfigured.NotEnabled \
+             InvalidParameter.KMSKeyId.NotFound InvalidParameter.KMSKeyId.CMKUnauthorized \
+             InvalidParameter.KMSKeyId.CMKNotEnabled InvalidParameter.KMSKeyId.KMSUnauthorized \
+             InvalidOperation.KMSKeyIdNotFound InvalidOperation.KMSServiceNotOpen",
+        ),
+        (
+            "StartInstances and StopInstances",
+            "DRYRUN.SUCCESS Invalid.PrivatePoolOptions.NoStock InvalidParameter.TooManyInstanceIds \
+             Abs.InvalidInstanceIds.MalFormed IncorrectInstanceStatus InstanceExpired InstanceExpiredOrInArrears \
+             InstanceLockedForSecurity InvalidInstance.NotFoundSystemDisk InstanceNotReady InsufficientBalance \
+             OperationDenied.NoStock OperationDenied.SpotPriceLowerThanPublicPrice OperationDenied.HostRepairing \
+             InvalidInstanceId.NotSupport OperationDenied.SystemInstanceNotSupport InvalidInstanceIds.NotFound \
+             InvalidOperation.Conflict InternalError LimitedOperation.ServiceUnavailable",
+        ),
+        (
+            "DescribeInstances",
+            "DryRunOperation InvalidTag.Mismatch InvalidTagCount InvalidHpcClusterId.NotFound \
              InvalidHpcClusterId.Creating InvalidInstanceChargeType.NotFound \
              InvalidInternetChargeType.ValueNotSupported InvalidLockReason.NotFound InvalidFilterKey.NotFound \
-             InvalidNetworkType.NotFound InvalidStatus.NotFound InvalidInstanceIds.NotFound \
-             Throttling.ConcurrentLimitExceeded";
-        for code in codes.split_whitespace() {
-            assert!(meaning_of(code, 400, Effect::Read, None).remedy != LOOK_IT_UP, "{code}");
+             InvalidNetworkType.NotFound InvalidStatus.NotFound InvalidRegionId.NotFound InvalidInstanceIds.NotFound",
+        ),
+        (
+            "DescribeInstanceStatus",
+            "InvalidParameter.TooManyInstanceIds Abs.InvalidInstanceIds.MalFormed InvalidZoneId.NotFound \
+             InvalidRegionId.NotFound",
+        ),
+        (
+            "DescribeRegions",
+            "Unauthorized.EmptyRegion InvalidAcceptLanguage.NotFound InvalidResourceType.NotFound",
+        ),
+    ];
+
+    #[test]
+    fn every_code_that_is_listed_for_an_operation_has_a_remedy_of_its_own() {
+        for (operation, codes) in LISTED {
+            for code in codes.split_whitespace() {
+                for effect in [Effect::Read, Effect::Write] {
+                    assert!(
+                        meaning_of(code, 400, effect, None).remedy != LOOK_IT_UP,
+                        "{code} of {operation}"
+                    );
+                }
+            }
         }
     }
 

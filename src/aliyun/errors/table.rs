@@ -26,8 +26,9 @@ const BUSY: Advice = Advice::Busy { sends: 5 };
 const FAULT_OF_REQUEST: &str = "powerform's request was not what ECS expects, or a proxy changed it: try without the \
      proxy, then with a newer powerform, and report it with the request id if it stays";
 
-const PERMISSION: &str = "allow ecs:DescribeInstances, ecs:StartInstance and ecs:StopInstance for these credentials: \
-     console > RAM > Identities > Users > the user > Permissions";
+const PERMISSION: &str = "allow ecs:DescribeInstances, ecs:StartInstance and ecs:StopInstance for these credentials, \
+     and ecs:StartInstances and ecs:StopInstances for batches: console > RAM > Identities > Users > the user > \
+     Permissions";
 
 const KMS: &str = "a disk of the instance is encrypted and its key cannot be used: enable the key and allow ECS to \
      use it: console > Key Management Service > Keys, and console > RAM > Roles > AliyunECSDiskEncryptDefaultRole";
@@ -197,6 +198,8 @@ pub(super) const TABLE: &[Row] = &[
             "InvalidNetworkType.NotFound",
             "InvalidStatus.NotFound",
             "InvalidZoneId.NotFound",
+            "InvalidAcceptLanguage.NotFound",
+            "InvalidResourceType.NotFound",
         ],
         Advice::Final,
         WRONG_FILTER,

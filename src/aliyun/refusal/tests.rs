@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::aliyun::request::{DESCRIBE_INSTANCES, Request, START_INSTANCE, sign_attempt};
+use crate::aliyun::request::{DESCRIBE_INSTANCES, Dialect, Request, START_INSTANCE, sign_attempt};
 use crate::aliyun::response::{decode_acceptance, decode_instances};
 use crate::aliyun::sign::percent_encode;
 use crate::cloud::StartRequest;
@@ -27,7 +27,14 @@ fn at() -> Timestamp {
 fn with_sent<T>(operation: &Operation, test: impl FnOnce(&Sent<'_>) -> T) -> T {
     let credentials = credentials();
     let start = StartRequest { id: InstanceId::new("i-1").expect("valid"), init_local_disk: false };
-    let signed = sign_attempt(&Request::start_instance(&start, None), &credentials, at(), "n-1");
+    let signed = sign_attempt(
+        &Request::start_instance(&start, None),
+        Dialect::default(),
+        "ecs.test",
+        &credentials,
+        at(),
+        "n-1",
+    );
     test(&Sent { operation, host: "ecs.test", signed: &signed, credentials: &credentials, at: at() })
 }
 
@@ -72,6 +79,33 @@ fn throttling_is_recognised_at_any_status_and_keeps_the_pause_asked_for() {
 }
 
 #[test]
+fn the_end_of_the_window_serves_where_a_refusal_names_no_pause_and_for_nothing_else() {
+    let left = Some(Duration::from_secs(41));
+    let throttled = Answer { window_left: left, ..answer(400, r#"{"Code":"Throttling.User"}"#) };
+    assert_eq!(refusal_to(&START_INSTANCE, &throttled).advice, Advice::Throttled { retry_after: left });
+    let asked = Some(Duration::from_secs(2));
+    let both = Answer { retry_after: asked, ..throttled };
+    assert_eq!(refusal_to(&START_INSTANCE, &both).advice, Advice::Throttled { retry_after: asked });
+    let denied = Answer { window_left: left, ..answer(403, r#"{"Code":"Someday.New"}"#) };
+    assert_eq!(refusal_to(&START_INSTANCE, &denied).advice, Advice::Final);
+}
+
+#[test]
+fn a_certificate_out_of_its_time_points_to_the_clock() {
+    for (why, points) in [
+        ("invalid peer certificate: certificate expired: verified at UNIX 1, ...", true),
+        ("invalid peer certificate: certificate not valid yet: ...", true),
+        ("invalid peer certificate: Expired", true),
+        ("invalid peer certificate: UnknownIssuer", false),
+        ("the lease has expired", false),
+    ] {
+        let refusal =
+            with_sent(&START_INSTANCE, |sent| of_silence(&Silence::NotConnected(why.to_owned()), sent));
+        assert_eq!(refusal.remedy.is_some_and(|remedy| remedy.contains("clock")), points, "{why}");
+    }
+}
+
+#[test]
 fn the_outcome_of_a_write_is_unknown_when_the_answer_cannot_be_read() {
     for (status, body) in [
         (200, ""),
@@ -94,6 +128,9 @@ fn the_outcome_of_a_write_is_unknown_when_the_answer_cannot_be_read() {
         "the answer of ecs.test to StartInstance (HTTP status 502) cannot be read: it holds no error of ECS. It \
          begins: <html> <b>502 Bad Gateway</b></html>"
     );
+    let typed = Answer { content_type: Some("text/html;\u{1b}q=1".to_owned()), ..answer(502, "<html>") };
+    let page = refusal_to(&START_INSTANCE, &typed);
+    assert!(page.message.contains("(HTTP status 502, text/html; q=1) cannot be read"), "{page}");
     let long = Answer { too_long: true, ..answer(200, "xxxx") };
     assert_eq!(refusal_to(&START_INSTANCE, &long).advice, Advice::OutcomeUnknown);
 }

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::lenient::Text;
-use super::{Decoded, Unreadable, from_json, read_time};
+use super::lenient::{Many, Object, Text};
+use super::{Decoded, Unreadable, from_body, read_time};
 use crate::fleet::{Charge, InstanceId, Lock, LockReason, Power, Sighting, StoppedMode};
 
 /// One page of instances.
@@ -27,12 +27,12 @@ pub struct InstancePage {
 /// [`Unreadable`] if it has no list of instances, or one in it has no usable id. What else is odd about an instance
 /// counts as absent, so that it is seen with an unknown status rather than spoiling the look at the others.
 pub fn decode_instances(body: &[u8]) -> Result<Decoded<InstancePage>, Unreadable> {
-    let document: Document = from_json(body)?;
-    let Some(list) = document.instances else {
+    let document: Document = from_body(body)?;
+    let Some(Object(list)) = document.instances else {
         return Err(Unreadable("it has no list of instances".to_owned()));
     };
     let page = InstancePage {
-        sightings: list.instance.unwrap_or_default().into_iter().map(|item| item.0).collect(),
+        sightings: list.instance.0.into_iter().map(|item| item.0).collect(),
         next_token: document.next_token.non_empty(),
         total: document.total_count.count(),
     };
@@ -49,14 +49,14 @@ struct Document {
     #[serde(default)]
     total_count: Text,
     #[serde(default)]
-    instances: Option<List>,
+    instances: Option<Object<List>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct List {
     #[serde(default)]
-    instance: Option<Vec<Item>>,
+    instance: Many<Item>,
 }
 
 /// The fields that count, of some eighty.

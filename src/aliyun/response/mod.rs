@@ -1,25 +1,34 @@
 //! What ECS answers: bytes to data, leniently, without ever trusting them.
 //!
-//! Pure. An answer that cannot be read is [`Unreadable`], never a guess: an empty list stands only where ECS said so.
+//! Pure. JSON or XML is told by the first byte, because an XML error can answer a request for JSON and a content type
+//! can be anybody's. An answer that cannot be read is [`Unreadable`], never a guess: an empty list stands only where ECS said so.
 //! Unknown fields are ignored, odd ones count as absent; sizes are bounded by whoever reads the bytes.
 
+mod batch;
 mod envelope;
 mod failure;
 mod instances;
 mod lenient;
+mod regions;
+mod statuses;
+mod xml;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
+pub use batch::{BatchItem, decode_batch};
 pub use failure::{Failure, decode_failure};
 pub use instances::{InstancePage, decode_instances};
+pub use regions::{RegionOffer, decode_regions};
+pub use statuses::decode_statuses;
 
 use envelope::Envelope;
 
 /// The most bytes that are read of an answer that says success. A full page of 100 instances has well under 1 MiB.
-pub const BODY_LIMIT: usize = 64 * 1024 * 1024;
+pub const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
 /// The most bytes that are read of an answer that says failure.
 pub const FAILURE_BODY_LIMIT: usize = 1024 * 1024;
@@ -33,6 +42,11 @@ pub struct Answer {
     pub request_id: Option<String>,
     /// How long the server asks to wait: the header `x-acs-retry-after`.
     pub retry_after: Option<Duration>,
+    /// How long the window lasts in which calls are counted: the headers `x-ratelimit-user-api` and
+    /// `x-ratelimit-user`. Says nothing about whether this call was refused.
+    pub window_left: Option<Duration>,
+    /// What the header `Content-Type` calls the body. Untrusted text; for messages only.
+    pub content_type: Option<String>,
     /// The server's time: the header `Date`.
     pub server_time: Option<Timestamp>,
     /// What was read of the body.
@@ -59,6 +73,15 @@ pub fn body_limit(status: u16) -> usize {
 #[must_use]
 pub fn read_retry_after(header: &str) -> Option<Duration> {
     header.trim().parse::<u64>().ok().filter(|milliseconds| *milliseconds > 0).map(Duration::from_millis)
+}
+
+/// Reads `x-ratelimit-user-api` or `x-ratelimit-user`: of its `Key:Value` pairs, separated by commas, `TimeLeft` in
+/// milliseconds.
+#[must_use]
+pub fn read_window_left(header: &str) -> Option<Duration> {
+    let pairs = header.split(',').filter_map(|pair| pair.split_once(':'));
+    let (_, value) = pairs.into_iter().find(|(key, _)| key.trim().eq_ignore_ascii_case("TimeLeft"))?;
+    read_retry_after(value)
 }
 
 /// Reads the header `Date`.
@@ -97,7 +120,7 @@ pub struct Decoded<T> {
 /// [`Unreadable`] if it is not such an object, or if it names a code of its own although its status said success:
 /// then nobody knows what was accepted.
 pub fn decode_acceptance(body: &[u8]) -> Result<Decoded<()>, Unreadable> {
-    let envelope: Envelope = from_json(body)?;
+    let envelope: Envelope = from_body(body)?;
     let Some(request_id) = envelope.request_id.non_empty() else {
         return Err(Unreadable("it names no request".to_owned()));
     };
@@ -107,9 +130,30 @@ pub fn decode_acceptance(body: &[u8]) -> Result<Decoded<()>, Unreadable> {
     }
 }
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Whether a body is XML, or means to be.
+fn is_xml(body: &[u8]) -> bool {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    body.trim_ascii_start().first() == Some(&b'<')
+}
+
+/// Decodes an answer that says success, from JSON or XML.
+fn from_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Unreadable> {
+    if !is_xml(body) {
+        return from_json(body);
+    }
+    let document = xml::read(&String::from_utf8_lossy(body))?;
+    if !document.root.ends_with("Response") {
+        return Err(Unreadable("it is XML, but no response of ECS".to_owned()));
+    }
+    serde_json::from_value(document.value)
+        .map_err(|_| Unreadable("its XML has another shape than expected".to_owned()))
+}
+
 /// Decodes JSON. A byte order mark is tolerated.
 fn from_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Unreadable> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     serde_json::from_slice(body).map_err(|error| {
         // The message of a data error can quote the text, which is not for logs; line and column are enough.
         Unreadable(match error.classify() {

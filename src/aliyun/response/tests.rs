@@ -19,6 +19,53 @@ const PAGE: &str = r#"{
   ]}
 }"#;
 
+/// The same answer in XML.
+const XML_PAGE: &str = r#"<?xml version='1.0' encoding='UTF-8'?>
+<DescribeInstancesResponse>
+  <RequestId>473469C7-AA6F-4DC5-B3DB-A3DC0DE3C83E</RequestId><TotalCount>2</TotalCount><PageNumber>1</PageNumber>
+  <PageSize>100</PageSize><NextToken/>
+  <Instances>
+    <Instance>
+      <InstanceId>i-bp1db</InstanceId><InstanceName>db 数据</InstanceName><Status>Stopped</Status>
+      <StoppedMode>StopCharging</StoppedMode>
+      <OperationLocks><LockReason><LockReason>security</LockReason><LockMsg>a reason</LockMsg></LockReason></OperationLocks>
+      <InstanceChargeType>PrePaid</InstanceChargeType><ExpiredTime>2026-01-01T00:00Z</ExpiredTime>
+      <SpotStrategy>NoSpot</SpotStrategy><ZoneId>cn-hangzhou-i</ZoneId><LocalStorageAmount>2</LocalStorageAmount>
+      <IoOptimized>true</IoOptimized><Cpu>2</Cpu>
+      <VpcAttributes><PrivateIpAddress><IpAddress>10.0.0.1</IpAddress></PrivateIpAddress></VpcAttributes><Tags/>
+    </Instance>
+    <Instance>
+      <InstanceId>i-bp1app</InstanceId><InstanceName></InstanceName><Status>Running</Status>
+      <StoppedMode>Not-applicable</StoppedMode><OperationLocks/><InstanceChargeType>PostPaid</InstanceChargeType>
+      <ExpiredTime>2099-12-31T15:59Z</ExpiredTime><SpotStrategy>SpotAsPriceGo</SpotStrategy>
+      <ZoneId>cn-hangzhou-h</ZoneId>
+    </Instance>
+  </Instances>
+</DescribeInstancesResponse>"#;
+
+#[test]
+fn the_same_page_in_xml_is_the_same_page() {
+    assert_eq!(decode_instances(XML_PAGE.as_bytes()), decode_instances(PAGE.as_bytes()));
+    let one_of_two = XML_PAGE.rsplit_once("<Instance>").expect("two instances").0;
+    let single = format!("{one_of_two}</Instances></DescribeInstancesResponse>");
+    let page = decode_instances(single.as_bytes()).expect("one instance is a list too").value;
+    assert_eq!(page.sightings.len(), 1);
+}
+
+#[test]
+fn several_locks_in_xml_are_all_seen() {
+    let lock = |word: &str| format!("<LockReason><LockReason>{word}</LockReason><LockMsg/></LockReason>");
+    let body = format!(
+        "<DescribeInstancesResponse><Instances><Instance><InstanceId>i-1</InstanceId><OperationLocks>{}{}\
+         </OperationLocks></Instance></Instances></DescribeInstancesResponse>",
+        lock("financial"),
+        lock("security")
+    );
+    let page = decode_instances(body.as_bytes()).expect("readable").value;
+    let reasons: Vec<&LockReason> = page.sightings[0].locks.iter().map(|lock| &lock.reason).collect();
+    assert_eq!(reasons, [&LockReason::Financial, &LockReason::Security]);
+}
+
 fn one(fields: &str) -> Sighting {
     let body = format!(r#"{{"Instances":{{"Instance":[{{"InstanceId":"i-1"{fields}}}]}}}}"#);
     let mut page = decode_instances(body.as_bytes()).expect(&body).value;
@@ -114,6 +161,8 @@ fn an_empty_list_is_read_and_a_missing_one_is_not() {
         r#"{"Instances":{"Instance":[]},"RequestId":"x"}"#,
         r#"{"Instances":{"Instance":null}}"#,
         "\u{feff}{\"Instances\":{}}",
+        "<DescribeInstancesResponse><Instances/></DescribeInstancesResponse>",
+        "<DescribeInstancesResponse><NextToken/><Instances>\n</Instances><RequestId>x</RequestId></DescribeInstancesResponse>",
     ] {
         assert_eq!(decode_instances(body.as_bytes()).expect(body).value, InstancePage::default());
     }
@@ -125,12 +174,19 @@ fn an_empty_list_is_read_and_a_missing_one_is_not() {
         "[]",
         "{\"Instances\":null}",
         r#"{"Instances":"none"}"#,
+        r#"{"Instances":[]}"#,
+        r#"{"Instances":[[]]}"#,
         r#"{"Instances":{"Instance":[null]}}"#,
         r#"{"Instances":{"Instance":[{"Status":"Running"}]}}"#,
         r#"{"Instances":{"Instance":[{"InstanceId":"../etc"}]}}"#,
         r#"{"Instances":{"Instance":[{"InstanceId":null}]}}"#,
         r#"{"Instances":{"Instance":[]}} trailing"#,
         "<html></html>",
+        "<DescribeInstancesResponse></DescribeInstancesResponse>",
+        "<DescribeInstancesResponse><Instances>none</Instances></DescribeInstancesResponse>",
+        "<DescribeInstancesResponse><Instances><Instance/></Instances></DescribeInstancesResponse>",
+        "<DescribeInstancesResponse><Instances>",
+        "<Error><Instances/></Error>",
     ] {
         assert!(decode_instances(body.as_bytes()).is_err(), "{body}");
     }
@@ -148,9 +204,13 @@ fn tokens_and_totals_are_read_as_text_or_numbers() {
 
 #[test]
 fn only_an_answer_with_a_request_id_and_without_an_error_is_an_acceptance() {
-    for body in
-        [r#"{"RequestId":"A"}"#, r#"{"requestId":"A","Code":"200"}"#, r#"{"RequestId":"A","Code":200}"#]
-    {
+    for body in [
+        r#"{"RequestId":"A"}"#,
+        r#"{"requestId":"A","Code":"200"}"#,
+        r#"{"RequestId":"A","Code":200}"#,
+        "<StartInstanceResponse><RequestId>A</RequestId></StartInstanceResponse>",
+        "\u{feff}<?xml version='1.0' encoding='UTF-8'?>\n<StopInstanceResponse>\n<RequestId> A </RequestId></StopInstanceResponse>",
+    ] {
         assert_eq!(decode_acceptance(body.as_bytes()).expect(body).request_id.as_deref(), Some("A"));
     }
     for body in [
@@ -160,7 +220,11 @@ fn only_an_answer_with_a_request_id_and_without_an_error_is_an_acceptance() {
         r#"{"RequestId":""}"#,
         r#"{"RequestId":"A","Code":"InternalError"}"#,
         r#"{"RequestId":"A""#,
-        "<StartInstanceResponse><RequestId>A</RequestId></StartInstanceResponse>",
+        "<StartInstanceResponse><RequestId>A</RequestId>",
+        "<StartInstanceResponse><RequestId>A</RequestId><Code>InternalError</Code></StartInstanceResponse>",
+        "<StartInstanceResponse><RequestId/></StartInstanceResponse>",
+        "<Error><RequestId>A</RequestId></Error>",
+        "<html><RequestId>A</RequestId></html>",
     ] {
         assert!(decode_acceptance(body.as_bytes()).is_err(), "{body}");
     }
@@ -186,7 +250,7 @@ fn errors_are_read_in_json_of_any_letter_case_and_in_xml() {
          <Message>The current status &lt;of&gt; &quot;it&#34; &#x26; more.</Message>\
          <Recommend><![CDATA[https://error-center.aliyun.com/?a=1&b=2]]></Recommend></Error>",
         "  <!-- a > b --><Error>\n  <Detail><Code>no</Code><Empty/></Detail>\n  <Code> IncorrectInstanceStatus </Code>\
-         <Code>second</Code><RequestId>R-1</RequestId>\
+         <RequestId>R-1</RequestId>\
          <Message><![CDATA[The current status <of> \"it\" & more.]]></Message>\
          <Recommend>https://error-center.aliyun.com/?a=1&amp;b=2</Recommend></Error>trailing",
     ] {
@@ -242,6 +306,10 @@ fn headers_are_read_and_nonsense_in_them_is_ignored() {
         Some("2026-11-21T20:04:05Z".parse().expect("valid"))
     );
     assert_eq!(read_date("yesterday"), None);
+    assert_eq!(read_window_left("Limit:200,Remain:0, timeleft: 41000"), Some(Duration::from_secs(41)));
+    for text in ["", "TimeLeft", "TimeLeft:", "TimeLeft:soon", "Limit:200", ":::,,,"] {
+        assert_eq!(read_window_left(text), None, "{text:?}");
+    }
 }
 
 #[test]
@@ -256,6 +324,10 @@ fn decode_everything(bytes: &[u8]) {
     let _ = decode_instances(bytes);
     let _ = decode_acceptance(bytes);
     let _ = decode_failure(bytes);
+    let _ = decode_batch(bytes);
+    let _ = decode_statuses(bytes);
+    let _ = decode_regions(bytes);
+    let _ = read_window_left(&String::from_utf8_lossy(bytes));
     let text = String::from_utf8_lossy(bytes);
     assert!(excerpt(&text).chars().count() <= 163);
     let _ = (read_time(&text), read_date(&text), read_retry_after(&text));
@@ -265,6 +337,9 @@ fn decode_everything(bytes: &[u8]) {
 fn documents() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         PAGE,
+        XML_PAGE,
+        "<StartInstancesResponse><RequestId>R</RequestId><InstanceResponses><InstanceResponse><InstanceId>i-a</InstanceId>\
+         <Code>200</Code></InstanceResponse></InstanceResponses></StartInstancesResponse>",
         r#"{"RequestId":"R","Code":"Throttling","Message":"m","Recommend":"https://x"}"#,
         "<?xml version='1.0'?><Error><RequestId>R</RequestId><Code>C</Code><Message>a &lt; <![CDATA[b]]></Message></Error>",
     ])
@@ -309,6 +384,53 @@ proptest! {
         );
         let page = decode_instances(body.as_bytes()).expect("readable").value;
         prop_assert_eq!(&page.sightings[1].power, &Power::Running);
+    }
+}
+
+/// A text as it stands in XML.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn both_formats_of_a_page_are_read_alike(
+        instances in prop::collection::vec(
+            ("[a-z0-9]{1,20}", "[!-~数据]([ -~数据]{0,20}[!-~数据])?", "[A-Za-z]{1,9}", any::<u32>(), prop::collection::vec("[a-z]{1,9}", 0..3)),
+            0..5,
+        ),
+        total in any::<u64>(),
+    ) {
+        let mut json = Vec::new();
+        let mut xml = String::new();
+        for (id, name, status, disks, locks) in &instances {
+            let in_json: Vec<serde_json::Value> =
+                locks.iter().map(|lock| serde_json::json!({"LockReason": lock, "LockMsg": ""})).collect();
+            json.push(serde_json::json!({
+                "InstanceId": format!("i-{id}"), "InstanceName": name, "Status": status,
+                "LocalStorageAmount": disks, "OperationLocks": {"LockReason": in_json}, "DeviceAvailable": true,
+            }));
+            let in_xml: String = locks
+                .iter()
+                .map(|lock| format!("<LockReason><LockReason>{lock}</LockReason><LockMsg/></LockReason>"))
+                .collect();
+            xml.push_str(&format!(
+                "<Instance><InstanceId>i-{id}</InstanceId><InstanceName>{}</InstanceName><Status>{status}</Status>\
+                 <LocalStorageAmount>{disks}</LocalStorageAmount><OperationLocks>{in_xml}</OperationLocks>\
+                 <DeviceAvailable>true</DeviceAvailable></Instance>",
+                escaped(name)
+            ));
+        }
+        let json = serde_json::json!({"RequestId": "R", "TotalCount": total, "Instances": {"Instance": json}}).to_string();
+        let xml = format!(
+            "<DescribeInstancesResponse><RequestId>R</RequestId><TotalCount>{total}</TotalCount><Instances>{xml}\
+             </Instances></DescribeInstancesResponse>"
+        );
+        let read = decode_instances(json.as_bytes()).expect("readable JSON");
+        prop_assert_eq!(read.value.sightings.len(), instances.len());
+        prop_assert_eq!(Ok(read), decode_instances(xml.as_bytes()));
     }
 }
 

@@ -138,8 +138,8 @@ impl Progress {
         }
     }
 
-    /// Makes room for something else that writes to the same screen.
-    pub fn step_aside(&self, write: impl FnOnce()) {
+    /// Writes something else to the same stream, while the display is out of its way.
+    pub fn aside(&mut self, write: impl FnOnce()) {
         match &self.output {
             Output::Display(display) => display.bars.suspend(write),
             Output::Lines { .. } => write(),

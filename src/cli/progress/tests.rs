@@ -309,7 +309,7 @@ fn the_display_makes_room_for_what_else_is_written() {
     progress.hear(&began(0, 0, Action::Start));
     progress.tick(seconds(1));
     let mut other = glass.clone();
-    progress.step_aside(move || other.print("error: the disk is full\n"));
+    progress.aside(move || other.print("error: the disk is full\n"));
     progress.tick(seconds(2));
     assert_eq!(
         glass.shown(),

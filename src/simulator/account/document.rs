@@ -1,8 +1,11 @@
 //! The account file as it is written: texts with their places, nothing resolved.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use secrecy::SecretString;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::{Options, Spanned, alias_limits, budget, options};
 
@@ -24,7 +27,15 @@ pub(super) struct Document {
     #[serde(default)]
     pub(super) pace: Pace,
     #[serde(default)]
-    pub(super) limits: BTreeMap<String, Text>,
+    pub(super) limits: BTreeMap<String, Spanned<Limit>>,
+    #[serde(default)]
+    pub(super) roles: Vec<Role>,
+    #[serde(default)]
+    pub(super) sts: Sts,
+    #[serde(default)]
+    pub(super) permissions: Permissions,
+    #[serde(default)]
+    pub(super) quirks: Quirks,
     pub(super) lag: Option<Text>,
     #[serde(default)]
     pub(super) instances: Vec<Instance>,
@@ -40,6 +51,82 @@ pub(super) struct Key {
     pub(super) secret: SecretString,
     #[serde(default, deserialize_with = "optional_secret")]
     pub(super) token: Option<SecretString>,
+}
+
+/// How often an action may be called: a rate alone, or one with more about it.
+pub(super) struct Limit {
+    pub(super) rate: String,
+    pub(super) retry_after: bool,
+}
+
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct InFull {
+            rate: String,
+            #[serde(default)]
+            retry_after: bool,
+        }
+
+        struct EitherForm;
+
+        impl<'de> Visitor<'de> for EitherForm {
+            type Value = Limit;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a rate such as 20/s, or { rate: 20/s, retry_after: true }")
+            }
+
+            fn visit_str<E: de::Error>(self, rate: &str) -> Result<Limit, E> {
+                Ok(Limit { rate: rate.to_owned(), retry_after: false })
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Limit, E> {
+                self.visit_str(&number.to_string())
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Limit, E> {
+                self.visit_str(&number.to_string())
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Limit, A::Error> {
+                let InFull { rate, retry_after } = InFull::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Limit { rate, retry_after })
+            }
+        }
+
+        deserializer.deserialize_any(EitherForm)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Role {
+    pub(super) arn: Text,
+    pub(super) external_id: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sts {
+    pub(super) duration: Option<Text>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Permissions {
+    #[serde(default)]
+    pub(super) deny: Vec<Text>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Quirks {
+    #[serde(default)]
+    pub(super) numeric_codes: bool,
+    #[serde(default)]
+    pub(super) empty_pages: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -74,6 +161,8 @@ pub(super) struct Instance {
     #[serde(rename = "type")]
     pub(super) instance_type: Option<String>,
     pub(super) stopped_mode: Option<Text>,
+    pub(super) vpc: Option<String>,
+    pub(super) resource_group: Option<String>,
     pub(super) public_ip: Option<String>,
     pub(super) private_ip: Option<String>,
 }
@@ -100,6 +189,11 @@ pub(super) struct Fault {
     pub(super) truncate: bool,
     pub(super) http: Option<Spanned<u16>>,
     pub(super) at: Option<Text>,
+    #[serde(rename = "for")]
+    pub(super) lasts: Option<Text>,
+    pub(super) throttle: Option<Text>,
+    #[serde(default)]
+    pub(super) retry_after: bool,
     pub(super) set: Option<BTreeMap<String, String>>,
     pub(super) lock: Option<BTreeMap<String, String>>,
     pub(super) unlock: Option<String>,

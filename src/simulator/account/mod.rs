@@ -2,6 +2,26 @@
 //!
 //! Reading is pure; the one function that touches a file is [`Account::load`]. Every problem names its line and
 //! column. The file is the user's: it is never written.
+//!
+//! ```yaml
+//! account: "1234567890123456"
+//! keys: [{ id: sim-key, secret: sim-secret }]     # token: makes it a temporary one that never ends
+//! region: cn-hangzhou
+//! memory: cloud.json                              # else beside this file
+//! pace: { start: 2s, stop: 1s, jitter: 20% }
+//! lag: 0s
+//! limits: { StartInstance: 20/s, StopInstance: { rate: 100/min, retry_after: true } }   # in each region
+//! roles: [{ arn: "acs:ram::1234567890123456:role/ops", external_id: shared }]
+//! sts: { duration: 20s }                          # the keys of roles live no longer
+//! permissions: { deny: [StartInstance, DescribeInstances] }
+//! quirks: { numeric_codes: true, empty_pages: true }
+//! instances: [{ id: i-bp1db, name: db, status: Stopped, tags: { role: db }, vpc: vpc-1, resource_group: rg-1 }]
+//! faults:
+//!   - { action: StartInstance, instance: i-bp1db, nth: 1, times: 2, error: InternalError }    # in batches: that item
+//!   - { action: StartInstance, throttle: 5s, retry_after: true }      # from the first on; or at: 10s, or nth: 3
+//!   - { at: 1m, for: 10s, http: 503 }
+//!   - { at: 10s, set: { i-bp1db: Stopped } }
+//! ```
 
 mod check;
 mod document;
@@ -56,6 +76,8 @@ pub(super) enum LoadError {
 /// An account: everything that the file says, checked.
 #[derive(Debug)]
 pub(super) struct Account {
+    /// The id of the account, digits.
+    pub(super) id: String,
     /// The access keys that may sign, in the order of the file; never empty.
     pub(super) keys: Vec<AccessKey>,
     /// Where what happens is kept.
@@ -67,7 +89,15 @@ pub(super) struct Account {
     /// How long reads show the status of before.
     pub(super) lag: Duration,
     /// How often each action may be called.
-    pub(super) limits: BTreeMap<String, Rate>,
+    pub(super) limits: BTreeMap<String, Limit>,
+    /// The roles that may be assumed, in the order of the file.
+    pub(super) roles: Vec<Role>,
+    /// How long temporary keys live at most; `None` is as long as was asked for.
+    pub(super) longest_session: Option<Duration>,
+    /// The actions that nobody may call.
+    pub(super) denied: BTreeSet<String>,
+    /// Where answers vary as those of ECS do.
+    pub(super) quirks: Quirks,
     /// The instances, in the order of the file.
     pub(super) instances: Vec<Instance>,
     /// What goes wrong with requests, in the order of the file.
@@ -88,6 +118,39 @@ pub(super) struct AccessKey {
     pub(super) secret: SecretString,
     /// The security token that has to come along, for temporary keys.
     pub(super) token: Option<SecretString>,
+}
+
+/// A role that may be assumed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Role {
+    /// `acs:ram::1234567890123456:role/ops`.
+    pub(super) arn: String,
+    /// What who assumes it has to know, if anything.
+    pub(super) external_id: Option<String>,
+}
+
+impl Role {
+    /// The last part of its name.
+    pub(super) fn name(&self) -> &str {
+        self.arn.rsplit_once('/').map_or("", |(_, name)| name)
+    }
+}
+
+/// How often an action may be called in each region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limit {
+    pub(super) rate: Rate,
+    /// Whether a refusal says in a header when to come again.
+    pub(super) retry_after: bool,
+}
+
+/// Where ECS answers now in the one form and now in the other, whether this one takes the rarer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Quirks {
+    /// The code of an item of a batch that was done is the number 200 and not a text.
+    pub(super) numeric_codes: bool,
+    /// With token paging every other page is empty, and the others are half full.
+    pub(super) empty_pages: bool,
 }
 
 /// One instance as the account file gives it.
@@ -111,6 +174,9 @@ pub(super) struct Instance {
     pub(super) instance_type: String,
     /// How it was stopped, where it begins stopped.
     pub(super) stopped_mode: StoppedMode,
+    pub(super) vpc: String,
+    /// Empty for the default group.
+    pub(super) resource_group: String,
     pub(super) public_ip: Option<String>,
     pub(super) private_ip: Option<String>,
 }
@@ -126,6 +192,12 @@ pub(super) struct Fault {
     pub(super) first: u64,
     /// How many it strikes; `None` is every one from the first on.
     pub(super) times: Option<u64>,
+    /// From when on it strikes, counted from the beginning of the memory; `None` is from the first on.
+    pub(super) from: Option<Duration>,
+    /// How long it strikes from then on, or from the first request that it struck; `None` is by count.
+    pub(super) lasts: Option<Duration>,
+    /// Whether its refusals say in a header when it will be over.
+    pub(super) retry_after: bool,
     /// How much later than usual the answer leaves. What is asked for happens on arrival all the same.
     pub(super) delay: Duration,
     /// What goes wrong; `None` where nothing but the delay does.
@@ -206,6 +278,11 @@ impl Account {
     /// The place of an instance in [`Account::instances`].
     pub(super) fn position(&self, id: &str) -> Option<usize> {
         self.positions.get(id).copied()
+    }
+
+    /// The role of that name.
+    pub(super) fn role(&self, arn: &str) -> Option<&Role> {
+        self.roles.iter().find(|role| role.arn == arn)
     }
 
     /// The access key of that id.

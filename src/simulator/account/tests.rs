@@ -25,7 +25,11 @@ keys: [{ id: sim-key, secret: sim-secret }, { id: STS.x, secret: y, token: z }]
 memory: ../../state/web-shop.cloud.json
 region: cn-hangzhou
 pace: { start: 2s, stop: 1s, jitter: 20% }
-limits: { StartInstance: 20/s, DescribeInstances: 100/min }
+limits: { StartInstance: 20/s, DescribeInstances: { rate: 100/min, retry_after: true } }
+roles: [{ arn: "acs:ram::1234567890123456:role/ops", external_id: x }, { arn: "acs:ram::1234567890123456:role/ci" }]
+sts: { duration: 20s }
+permissions: { deny: [StopInstance, DescribeInstances] }
+quirks: { numeric_codes: true, empty_pages: true }
 lag: 500ms
 instances:
   - { id: i-bp1db0000000000001, name: db, status: Stopped, zone: cn-hangzhou-i, tags: { role: db }, charge: PostPaid, start: 4s }
@@ -38,11 +42,27 @@ faults:
   - { delay: 3s }
   - { at: 10s, set: { i-bp1db0000000000001: Stopped } }
   - { at: 1m, unlock: i-bp1app000000000003 }
+  - { action: StartInstance, at: 10s, throttle: 5s, retry_after: true }
+  - { nth: 3, for: 5s, http: 503 }
 "#,
     );
     assert_eq!(account.memory, Path::new("/accounts/../../state/web-shop.cloud.json"));
     assert_eq!((account.jitter, account.lag), (0.2, Duration::from_millis(500)));
-    assert_eq!(account.limits.get("StartInstance"), Some(&Rate { most: 20, window: 1 }));
+    let limit = |most, window, retry_after| Limit { rate: Rate { most, window }, retry_after };
+    assert_eq!(account.limits.get("StartInstance"), Some(&limit(20, 1, false)));
+    assert_eq!(account.limits.get("DescribeInstances"), Some(&limit(100, 60, true)));
+    let ops = account.role("acs:ram::1234567890123456:role/ops").unwrap();
+    assert_eq!((ops.name(), ops.external_id.as_deref(), account.roles.len()), ("ops", Some("x"), 2));
+    assert_eq!(account.longest_session, Some(Duration::from_secs(20)));
+    assert!(account.denied.contains("StopInstance") && !account.denied.contains("StartInstance"));
+    assert_eq!(account.quirks, Quirks { numeric_codes: true, empty_pages: true });
+    let second = |seconds| Some(Duration::from_secs(seconds));
+    let throttled = &account.faults[3];
+    assert_eq!((throttled.from, throttled.lasts, throttled.retry_after), (second(10), second(5), true));
+    let code = "Throttling.User".to_owned();
+    assert_eq!(throttled.effect, Some(Effect::Refuse { code, message: None }));
+    let outage = &account.faults[4];
+    assert_eq!((outage.from, outage.lasts, outage.first), (None, second(5), 3));
     let db = &account.instances[account.position("i-bp1db0000000000001").unwrap()];
     assert_eq!((db.start, db.stop), (Duration::from_secs(4), Duration::from_secs(1)));
     assert_eq!(account.instances[2].status, Status::Stopped);
@@ -86,7 +106,7 @@ instances:
   - { id: i-a, expires: 2026-01-01T00:00Z }
   - { id: i-a, locks: [rust] }
 faults:
-  - { action: StartInstances, error: X }
+  - { action: RebootInstances, error: X }
   - { instance: i-b, nth: 0, stuck: true, truncate: true }
   - { at: 1s, delay: 2s }
   - { at: 1s, set: { i-c: Running } }
@@ -106,17 +126,56 @@ faults:
         "8:25: only subscriptions expire",
         "9:11: there are two instances i-a",
         "9:24: \"rust\" is not a lock",
-        "11:15: \"StartInstances\" is not an action",
+        "11:15: \"RebootInstances\" is not an action",
         "12:5: one fault does one thing",
         "12:17: there is no instance i-b",
         "12:27: it counts from 1",
-        "13:5: at goes with set, lock or unlock only",
+        "13:5: at goes with set, lock or unlock, or with for",
         "14:5: there is no instance i-c",
         "15:5: set, lock and unlock happen by themselves",
         "16:13: drop: during has no meaning",
         "17:13: http: 200 is not a failure",
         "18:5: nothing goes wrong",
         "19:16: message: goes with error:",
+    ];
+    let found = problems(&text);
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "expected {expected:?}, found {found:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_roles_limits_permissions_and_times_is_named() {
+    let text = with(
+        r"roles: [{ arn: 'acs:ram::1:role/ops' }, { arn: 'acs:ram::1234567890123456:role/' }]
+sts: { duration: long }
+permissions: { deny: [Everything] }
+limits: { StopInstance: { rate: fast }, StartInstance: 5 }
+faults:
+  - { throttle: 5s, for: 5s }
+  - { throttle: 5s, times: 2 }
+  - { at: 1s, throttle: 5s, nth: 2 }
+  - { error: X, retry_after: true }
+  - { throttle: 5s, error: X }
+  - { for: 5s }
+  - { at: 1s, retry_after: true, set: { i-a: Running } }
+",
+    );
+    let expected = [
+        "4:16: \"acs:ram::1:role/ops\" is not a role of this account",
+        "4:48: \"acs:ram::1234567890123456:role/\" is not a role",
+        "5:18: \"long\" is not a duration",
+        "6:23: \"Everything\" is not an action",
+        "7:25: \"fast\" is not a rate",
+        "7:56: \"5\" is not a rate",
+        "9:5: throttle: says how long already",
+        "10:28: it strikes for some time or some times",
+        "11:34: it strikes from a moment or from a request on",
+        "12:5: retry_after: says when error: is over",
+        "13:5: one fault does one thing",
+        "14:5: nothing goes wrong",
+        "15:5: at goes with set, lock or unlock, or with for",
     ];
     let found = problems(&text);
     assert_eq!(found.len(), expected.len(), "{found:#?}");
@@ -134,6 +193,9 @@ fn what_is_not_the_language_is_refused_with_its_place() {
         (with("instances:\n  - { id: i-a, spot: yes }"), "5:", "bool"),
         (with("instances:\n  - { name: a }"), "", "id"),
         (with("instances: [}"), "4:", ""),
+        (with("limits: { StartInstance: [1] }"), "4:", "a rate such as 20/s"),
+        (with("limits: { StartInstance: { speed: 20/s } }"), "4:", "speed"),
+        (with("quirks: { colour: red }"), "4:", "colour"),
         (with("lag: \"\0\""), "4:", "NUL"),
         ("account: \"1\"\nkeys: []\nregion: r".to_owned(), "2:", "no key"),
         (

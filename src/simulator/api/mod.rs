@@ -1,55 +1,120 @@
 //! The operations: from the parameters of a request to what it reads or changes. Pure: the world and the moment are
 //! arguments, and nothing changes until what was decided is in the log.
 
+mod batch;
 mod describe;
 mod power;
+mod regions;
+mod sts;
 #[cfg(test)]
 mod tests;
 
 use jiff::Timestamp;
 
-pub(super) use self::power::LOGGED;
 use super::answer::Value;
+use super::guard::Asked;
+use super::keys::Caller;
 use super::log::Phase;
 use super::refusal::Refusal;
 use super::request::Parameters;
-use super::world::{Twist, World};
+use super::world::{Strikes, World};
+
+/// The parameters that the log keeps of whatever is not a read. None is a secret.
+pub(super) const LOGGED: [&str; 10] = [
+    "BatchOptimization",
+    "DryRun",
+    "DurationSeconds",
+    "ForceStop",
+    "InitLocalDisk",
+    "OwnerAccount",
+    "RegionId",
+    "RoleArn",
+    "RoleSessionName",
+    "StoppedMode",
+];
+
+/// What an operation belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Product {
+    Ecs,
+    Sts,
+}
+
+impl Product {
+    /// The one version of its API.
+    fn version(self) -> &'static str {
+        match self {
+            Self::Ecs => "2014-05-26",
+            Self::Sts => "2015-04-01",
+        }
+    }
+
+    /// Its name in addresses.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Ecs => "Ecs",
+            Self::Sts => "Sts",
+        }
+    }
+}
 
 /// One operation of the API.
 #[derive(Debug)]
 pub(super) struct Operation {
+    pub(super) product: Product,
     /// The value of `Action`.
     pub(super) name: &'static str,
+    /// Whether anyone may call it without a signature.
+    pub(super) unsigned: bool,
     /// What the request is about, for faults and the log.
     pub(super) subject: fn(&Parameters) -> Subject,
     /// Checks the request and decides what comes of it.
     pub(super) perform: fn(&Call<'_>) -> Result<Done, Refusal>,
 }
 
+const fn ecs(
+    name: &'static str,
+    subject: fn(&Parameters) -> Subject,
+    perform: fn(&Call<'_>) -> Result<Done, Refusal>,
+) -> Operation {
+    Operation { product: Product::Ecs, name, unsigned: false, subject, perform }
+}
+
+const fn sts(
+    name: &'static str,
+    unsigned: bool,
+    perform: fn(&Call<'_>) -> Result<Done, Refusal>,
+) -> Operation {
+    Operation { product: Product::Sts, name, unsigned, subject: |_| Subject::Other, perform }
+}
+
 /// Every operation that there is; more are added here.
 const OPERATIONS: &[Operation] = &[
-    Operation {
-        name: "DescribeInstances",
-        subject: describe::listed_in_json,
-        perform: describe::describe_instances,
-    },
-    Operation {
-        name: "DescribeInstanceStatus",
-        subject: describe::listed_by_number,
-        perform: describe::describe_instance_status,
-    },
-    Operation { name: "StartInstance", subject: power::one_instance, perform: power::start_instance },
-    Operation { name: "StopInstance", subject: power::one_instance, perform: power::stop_instance },
+    ecs("DescribeInstances", describe::listed_in_json, describe::describe_instances),
+    ecs("DescribeInstanceStatus", describe::listed_by_number, describe::describe_instance_status),
+    ecs("DescribeInstanceAttribute", describe::one_instance, describe::describe_instance_attribute),
+    ecs("DescribeRegions", |_| Subject::Other, regions::describe_regions),
+    ecs("StartInstance", power::one_instance, power::start_instance),
+    ecs("StopInstance", power::one_instance, power::stop_instance),
+    ecs("StartInstances", batch::started, batch::start_instances),
+    ecs("StopInstances", batch::stopped, batch::stop_instances),
+    sts("AssumeRole", false, sts::assume_role),
+    sts("AssumeRoleWithOIDC", true, sts::assume_role_with_oidc),
+    sts("GetCallerIdentity", false, sts::get_caller_identity),
 ];
 
-/// The operation of that name.
+/// The operation of that name, in the product of that version.
 ///
 /// # Errors
-/// `InvalidAction.NotFound`.
-pub(super) fn operation(name: &str) -> Result<&'static Operation, Refusal> {
+/// `InvalidVersion`, `InvalidAction.NotFound`.
+pub(super) fn operation(asked: Asked<'_>) -> Result<&'static Operation, Refusal> {
+    let (action, version) = (asked.action.unwrap_or_default(), asked.version.unwrap_or_default());
+    if OPERATIONS.iter().all(|operation| operation.product.version() != version) {
+        return Err(Refusal::of("InvalidVersion"));
+    }
     OPERATIONS
         .iter()
-        .find(|operation| operation.name == name)
+        .find(|operation| operation.name == action && operation.product.version() == version)
         .ok_or_else(|| Refusal::of("InvalidAction.NotFound"))
 }
 
@@ -58,13 +123,43 @@ pub(super) fn actions() -> impl Iterator<Item = &'static str> {
     OPERATIONS.iter().map(|operation| operation.name)
 }
 
+impl Operation {
+    /// The region whose limits a request counts against; none for what belongs to no region.
+    pub(super) fn region<'r>(
+        &self,
+        world: &'r World,
+        parameters: &'r Parameters,
+        subject: &Subject,
+    ) -> &'r str {
+        if self.product == Product::Sts {
+            return "";
+        }
+        if let Subject::Power(Some(id)) = subject
+            && let Some(given) = world.given(id)
+        {
+            return &given.region;
+        }
+        let named = parameters.value("RegionId").filter(|region| regions::exists(world, region));
+        named.unwrap_or(&world.account().region)
+    }
+}
+
 /// What a request is about. Nothing is checked here: a request that cannot be read is about nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Subject {
     /// The power of one instance.
     Power(Option<String>),
+    /// The power of several.
+    Batch {
+        /// The action that does the same to one of them.
+        item_action: &'static str,
+        /// Which; each once.
+        ids: Vec<String>,
+    },
     /// A read of these instances, or of all.
     Read(Option<Vec<String>>),
+    /// No instance at all.
+    Other,
 }
 
 impl Subject {
@@ -72,7 +167,9 @@ impl Subject {
     pub(super) fn ids(&self) -> Vec<&str> {
         match self {
             Self::Power(id) => id.iter().map(String::as_str).collect(),
+            Self::Batch { ids, .. } => ids.iter().map(String::as_str).collect(),
             Self::Read(ids) => ids.iter().flatten().map(String::as_str).collect(),
+            Self::Other => Vec::new(),
         }
     }
 }
@@ -82,11 +179,27 @@ impl Subject {
 pub(super) struct Call<'c> {
     pub(super) world: &'c World,
     pub(super) parameters: &'c Parameters,
-    /// What is to go wrong after it is accepted.
-    pub(super) twist: Option<Twist>,
+    pub(super) caller: &'c Caller,
+    /// Unique to this call.
+    pub(super) request_id: &'c str,
+    /// What is to go wrong.
+    pub(super) strikes: &'c Strikes<'c>,
     /// A random number of at least 0 and below 1.
     pub(super) draw: f64,
     pub(super) now: Timestamp,
+}
+
+impl Call<'_> {
+    /// Whether the account may do this.
+    fn is_denied(&self, action: &str) -> bool {
+        self.world.account().denied.contains(action)
+    }
+
+    /// # Errors
+    /// `Forbidden.RAM`.
+    fn permit(&self, action: &str) -> Result<(), Refusal> {
+        if self.is_denied(action) { Err(Refusal::of("Forbidden.RAM")) } else { Ok(()) }
+    }
 }
 
 /// What comes of a call that was not refused.
@@ -96,4 +209,14 @@ pub(super) struct Done {
     pub(super) fields: Vec<(&'static str, Value)>,
     /// What the instance is from now on, where the call changes one.
     pub(super) phases: Vec<Phase>,
+    /// What became of each instance of a batch.
+    pub(super) items: Vec<Item>,
+}
+
+/// One instance of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Item {
+    pub(super) instance: String,
+    /// What it is from now on.
+    pub(super) outcome: Result<Vec<Phase>, Refusal>,
 }

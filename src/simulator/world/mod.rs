@@ -4,10 +4,12 @@
 //! No timers run here. What a machine will be is known when a call is accepted and is kept as *phases*, each from a
 //! moment on; its status is looked up in them.
 
+mod limits;
 mod machine;
 mod power;
 #[cfg(test)]
 mod properties;
+mod strikes;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +20,8 @@ use jiff::Timestamp;
 
 pub(super) use self::machine::{Machine, Shown};
 pub(super) use self::power::{PowerCall, Twist};
-use super::account::{Account, Change, Fault};
+pub(super) use self::strikes::{Strike, Strikes, Struck};
+use super::account::{Account, Change, Instance};
 use super::log::{LogEvent, LogLine, Phase, RequestLine, Snapshot};
 use super::status::{Status, StoppedMode};
 
@@ -34,9 +37,11 @@ pub(super) struct World {
     machines: Vec<Machine>,
     /// In the order of the account's faults: how many requests each has counted.
     fault_counts: Vec<u64>,
+    /// By position: since when the faults strike that last for some time once they began.
+    fault_since: BTreeMap<usize, Timestamp>,
     schedule: Vec<Due>,
     scheduled_done: usize,
-    /// For each limited action its latest window and the calls in it.
+    /// For each limited action and region its latest window and the calls in it.
     windows: BTreeMap<String, (i64, u64)>,
 }
 
@@ -83,6 +88,7 @@ impl World {
             latest: begun,
             machines,
             fault_counts,
+            fault_since: BTreeMap::new(),
             schedule,
             scheduled_done: 0,
             windows: BTreeMap::new(),
@@ -109,56 +115,33 @@ impl World {
         now.checked_sub(self.account.lag).unwrap_or(Timestamp::MIN)
     }
 
-    /// Every instance that reads show, in the order of the account file.
-    pub(super) fn shown(&self, now: Timestamp) -> impl Iterator<Item = Shown<'_>> {
+    /// Every instance that reads show from a position in the account file on, in its order, with its position.
+    pub(super) fn shown_from(
+        &self,
+        first: usize,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (usize, Shown<'_>)> {
         let at = self.shown_at(now);
-        self.account
-            .instances
-            .iter()
-            .zip(&self.machines)
-            .filter_map(move |(given, machine)| machine.shown(given, at))
+        let all = self.account.instances.iter().zip(&self.machines).enumerate();
+        all.skip(first)
+            .filter_map(move |(position, (given, machine))| Some((position, machine.shown(given, at)?)))
+    }
+
+    /// What the account file says of an instance, whatever became of it.
+    pub(super) fn given(&self, id: &str) -> Option<&Instance> {
+        self.account.instances.get(self.account.position(id)?)
     }
 
     /// What a read shows of one instance; none where it is unknown or gone.
     pub(super) fn look(&self, id: &str, now: Timestamp) -> Option<Shown<'_>> {
         let position = self.account.position(id)?;
-        let given = self.account.instances.get(position)?;
-        self.machines.get(position)?.shown(given, self.shown_at(now))
+        self.machines.get(position)?.shown(self.given(id)?, self.shown_at(now))
     }
 
     /// What an instance truly is, without the lag of reads; none where there never was one.
     pub(super) fn status(&self, id: &str, now: Timestamp) -> Option<&Status> {
         let position = self.account.position(id)?;
         Some(&self.machines.get(position)?.phase(now).status)
-    }
-
-    /// Whether one more request of this action is too many now.
-    pub(super) fn is_throttled(&self, action: &str, now: Timestamp) -> bool {
-        self.account.limits.get(action).is_some_and(|rate| {
-            let window = now.as_second().div_euclid(rate.window);
-            let counted = self.windows.get(action).filter(|(latest, _)| *latest == window);
-            counted.map_or(0, |(_, count)| *count) >= rate.most
-        })
-    }
-
-    /// The faults that count this request, by position, and the first of them that strikes it.
-    pub(super) fn faults(&self, action: &str, ids: &[&str]) -> (Vec<usize>, Option<&Fault>) {
-        let mut counted = Vec::new();
-        let mut striking = None;
-        for (position, (fault, count)) in self.account.faults.iter().zip(&self.fault_counts).enumerate() {
-            let matches = fault.action.as_deref().is_none_or(|wanted| wanted == action)
-                && fault.instance.as_deref().is_none_or(|wanted| ids.contains(&wanted));
-            if !matches {
-                continue;
-            }
-            counted.push(position);
-            let number = count.saturating_add(1);
-            let past = fault.times.is_some_and(|times| number >= fault.first.saturating_add(times));
-            if number >= fault.first && !past && striking.is_none() {
-                striking = Some(fault);
-            }
-        }
-        (counted, striking)
     }
 
     /// The lines of what is due by itself at `now` and not yet in the log, for the earliest such change; empty when
@@ -230,21 +213,13 @@ impl World {
     }
 
     fn apply_request(&mut self, request: &RequestLine, at: Timestamp) {
-        if let Some(rate) = self.account.limits.get(&request.action) {
-            let window = at.as_second().div_euclid(rate.window);
-            let counted = self.windows.entry(request.action.clone()).or_insert((window, 0));
-            if counted.0 != window {
-                *counted = (window, 0);
-            }
-            counted.1 = counted.1.saturating_add(1);
-        }
-        for position in &request.faults {
-            if let Some(count) = self.fault_counts.get_mut(*position) {
-                *count = count.saturating_add(1);
-            }
-        }
+        self.count_call(&request.action, &request.region, at);
+        self.count_faults(&request.faults, at);
         if let Some(instance) = &request.instance {
             self.enter(instance, &request.phases, at);
+        }
+        for item in &request.items {
+            self.enter(&item.instance, &item.phases, at);
         }
     }
 
@@ -273,6 +248,7 @@ impl World {
         Snapshot {
             instances,
             faults: self.fault_counts.clone(),
+            since: self.fault_since.clone(),
             scheduled: self.scheduled_done,
             windows: self.windows.clone(),
         }
@@ -287,6 +263,7 @@ impl World {
         for (count, remembered) in self.fault_counts.iter_mut().zip(&snapshot.faults) {
             *count = *remembered;
         }
+        self.fault_since.clone_from(&snapshot.since);
         self.scheduled_done = snapshot.scheduled;
         self.windows.clone_from(&snapshot.windows);
     }

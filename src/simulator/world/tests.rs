@@ -38,17 +38,19 @@ fn twisted(
     Ok(())
 }
 
-fn request(action: &str, instance: Option<&str>, phases: Vec<Phase>) -> RequestLine {
+pub(super) fn request(action: &str, instance: Option<&str>, phases: Vec<Phase>) -> RequestLine {
     RequestLine {
         action: action.to_owned(),
         instance: instance.map(str::to_owned),
         ids: None,
+        region: "cn-hangzhou".to_owned(),
         parameters: BTreeMap::new(),
         answer: ACCEPTED.to_owned(),
         request_id: String::new(),
         answered: true,
         faults: Vec::new(),
         phases,
+        items: Vec::new(),
     }
 }
 
@@ -147,7 +149,7 @@ fn a_released_instance_is_not_found() {
     let not_found = Err(Refusal::of("InvalidInstanceId.NotFound"));
     assert_eq!(call(&mut world, "i-a", START, at(0)), not_found);
     assert_eq!(call(&mut world, "i-z", START, at(0)), not_found);
-    assert_eq!(world.shown(at(0)).count(), 1);
+    assert_eq!(world.shown_from(0, at(0)).count(), 1);
     assert_eq!(world.change("i-a", &Change::Set(Status::Running), at(0)), None);
 }
 
@@ -264,61 +266,6 @@ faults:
     assert!(pass(&mut world, at(90_000)).is_empty());
 }
 
-/// Which fault strikes each of a row of requests, by position, and counts them.
-fn strikes(world: &mut World, requests: &[(&str, &str)]) -> Vec<Option<usize>> {
-    let strike = |(action, id): &(&str, &str)| {
-        let (faults, striking) = world.faults(action, &[*id]);
-        let position =
-            striking.map(|fault| world.account.faults.iter().position(|other| other == fault).unwrap());
-        let line = RequestLine { faults, ..request(action, None, Vec::new()) };
-        world.apply(&LogLine { at: at(0), event: LogEvent::Request(line) });
-        position
-    };
-    requests.iter().map(strike).collect()
-}
-
-#[test]
-fn faults_count_the_requests_that_match_them_and_strike_from_the_nth_on() {
-    let mut world = world(
-        "instances: [{ id: i-a }, { id: i-b }]
-faults:
-  - { action: StartInstance, instance: i-a, nth: 2, times: 2, error: InternalError }
-  - { action: StartInstance, nth: 5, error: DiskError }
-  - { action: StopInstance, error: DiskError }
-  - { instance: i-b, times: 1, error: InstanceNotReady }",
-    );
-    let (start, stop) = ("StartInstance", "StopInstance");
-    let requests = [
-        (start, "i-a"),
-        (start, "i-a"),
-        (start, "i-a"),
-        (start, "i-a"),
-        (start, "i-b"),
-        (stop, "i-a"),
-        (stop, "i-b"),
-    ];
-    let expected = [None, Some(0), Some(0), None, Some(1), Some(2), Some(2)];
-    assert_eq!(strikes(&mut world, &requests), expected);
-}
-
-#[test]
-fn a_limit_holds_within_its_window_and_starts_again_with_the_next() {
-    let mut world = world("limits: { StartInstance: 2/min, StopInstance: 1/s }\ninstances: [{ id: i-a }]");
-    let mut ask = |action: &str, moment| {
-        let throttled = world.is_throttled(action, at(moment));
-        world.apply(&LogLine { at: at(moment), event: LogEvent::Request(request(action, None, Vec::new())) });
-        throttled
-    };
-    assert!(!ask("StartInstance", 0));
-    assert!(!ask("StartInstance", 100));
-    assert!(!ask("StopInstance", 100));
-    assert!(ask("StopInstance", 900));
-    assert!(!ask("StopInstance", 1000));
-    assert!(ask("StartInstance", 59_999));
-    assert!(!ask("StartInstance", 60_000));
-    assert!(!ask("DescribeInstances", 60_000));
-}
-
 #[test]
 fn time_never_runs_backwards() {
     let mut world = world("instances: [{ id: i-a, start: 2s }]");
@@ -333,7 +280,7 @@ fn a_snapshot_holds_everything() {
 limits: { StartInstance: 3/min }
 instances: [{ id: i-a, start: 2s }, { id: i-b }, { id: i-c }]
 faults:
-  - { action: StartInstance, nth: 9, error: DiskError }
+  - { action: StartInstance, throttle: 5s }
   - { at: 1s, lock: { i-b: security } }";
     let mut before = world(rest);
     pass(&mut before, at(2_000));
@@ -352,6 +299,7 @@ faults:
     let mut after = world(rest);
     after.apply(&LogLine { at: at(3_000), event: LogEvent::Snapshot(snapshot.clone()) });
     assert_eq!(after.snapshot(), snapshot);
+    assert_eq!(snapshot.since.get(&0), Some(&at(3_000)));
     assert!(after.due(at(9_000)).is_empty());
     for moment in [3_000, 3_500, 4_000, 5_999, 6_000, 9_000] {
         for id in ["i-a", "i-b", "i-c"] {

@@ -11,7 +11,7 @@ use powerform::config::{self, Source};
 use powerform::fleet::{Desired, Entry, Strength};
 
 use super::log::PowerCall;
-use super::{CloudLog, Ran, Scenario};
+use super::{CloudLog, Lines, Ran, Scenario};
 
 /// Holds what is in the log since line `before` to the laws.
 pub(super) fn check(scenario: &Scenario, log: &CloudLog, before: usize, ran: &Ran) {
@@ -33,7 +33,7 @@ pub(super) fn check(scenario: &Scenario, log: &CloudLog, before: usize, ran: &Ra
     let mut accepted: BTreeMap<String, usize> = BTreeMap::new();
     for call in &calls {
         is_in_order(&desired, log, call);
-        was_planned(call, ran);
+        was_planned(call, std::iter::once(&ran.lines).chain(&*scenario.killed.borrow()));
         if call.was_accepted() {
             *accepted.entry(call.words()).or_default() += 1;
         }
@@ -66,14 +66,14 @@ fn is_in_order(desired: &Desired, log: &CloudLog, call: &PowerCall<'_>) {
     }
 }
 
-fn was_planned(call: &PowerCall<'_>, ran: &Ran) {
-    let planned = ran.lines.planned().find(|planned| planned.instance() == call.instance());
-    let listed = planned.and_then(|planned| planned.call());
-    let Some((action, parameters)) = listed.filter(|(action, _)| *action == call.request.action) else {
+fn was_planned<'l>(call: &PowerCall<'_>, plans: impl Iterator<Item = &'l Lines>) {
+    let of_instance = plans.flat_map(Lines::planned).filter(|planned| planned.instance() == call.instance());
+    let listed: Vec<_> = of_instance.filter_map(|planned| planned.call()).collect();
+    let Some((action, parameters)) = listed.iter().find(|(action, _)| *action == call.request.action) else {
         panic!("{} was called, and the plan lists {listed:?}", call.words());
     };
     let truth = |name: &str| parameters[name].as_bool().unwrap();
-    if action == "StartInstance" {
+    if *action == "StartInstance" {
         let init = call.parameter("InitLocalDisk").unwrap_or("false");
         assert_eq!(init, truth("init_local_disk").to_string(), "InitLocalDisk of {}", call.words());
     } else {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// All lines of one run.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Lines(Vec<Value>);
 
 /// What a plan says of one instance.

@@ -41,3 +41,19 @@ fn an_apply_of_three_hundred_instances_starts_each_once_and_its_looks_stay_bound
     assert!(looks as f64 <= 3.0 + 30.0 + 1.5 * took + 1.0, "{looks} looks in {took} s");
     scenario.is_in_sync();
 }
+
+#[test]
+fn no_more_instances_are_in_transition_at_one_time_than_was_asked_for() {
+    for (argument, at_once, most) in [("3", "", 3), ("9", ", at_once: 2", 2)] {
+        let (account, configuration) = fleet(12, "Stopped");
+        let scenario = Scenario::new(&account, &configuration.replace(" }", &format!("{at_once} }}")));
+        let applied = scenario.run(&["apply", "--auto-approve", "--parallelism", argument]).exits(0);
+        let calls = applied.log.calls();
+        assert_eq!(calls.len(), 12);
+        for call in &calls {
+            let moving =
+                calls.iter().filter(|other| applied.log.status(other.instance(), call.at) == "Starting");
+            assert!(moving.count() <= most, "more than {most} were starting at {}", call.at);
+        }
+    }
+}

@@ -60,10 +60,10 @@ fn missing_keys_are_named_before_anything_is_sent() {
 #[test]
 fn an_endpoint_where_nobody_listens_is_named_after_a_few_tries() {
     let scenario = served();
-    // A port that was free a moment ago, and that nobody else is given while it is bound but not listened on.
-    let unused = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    // Bound and never listened on: nobody answers there, and nobody else is given the port.
+    let unused = tokio::net::TcpSocket::new_v4().expect("a socket");
+    unused.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
     let address = unused.local_addr().expect("an address");
-    drop(unused);
     let text = std::fs::read_to_string(scenario.folder().join("powerform.yaml")).expect("a configuration");
     let (head, tail) = text.split_once("endpoint: \"").expect("an endpoint");
     let (_, tail) = tail.split_once('"').expect("its end");

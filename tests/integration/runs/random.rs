@@ -95,6 +95,7 @@ fn estate(random: &mut Rng) -> (String, String) {
         entries.push(goal);
         instances.extend(ids);
     }
+    let _ = writeln!(account, "lag: {}ms", [0, 0, 100, 400][random.usize(..4)]);
     account.push_str("faults:\n  - { action: DescribeInstances, nth: 3, drop: after }\n");
     for _ in 0..random.usize(1..5) {
         let action = if random.u8(..4) > 0 { "StartInstance" } else { "StopInstance" };

@@ -184,7 +184,8 @@ fn a_reader_that_goes_away_is_no_failure() {
 fn output_that_cannot_be_written_is_a_failure_that_is_said() {
     let scenario = scenario();
     let full = || std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
-    let commands: [&[&str]; 7] = [
+    let commands: [&[&str]; 8] = [
+        &["--help"],
         &["plan"],
         &["plan", "--json"],
         &["plan", "--detailed-exitcode"],

@@ -192,7 +192,8 @@ async fn a_lock_is_waited_for_until_it_is_free(place: impl Place) {
     one.unlock(held).await.unwrap();
     let held = waiting.await.unwrap().unwrap();
     assert_eq!((held.info, &held.took_over), (user(2), &None));
-    assert!(began.elapsed() <= Duration::from_millis(90_250), "tried about four times a second");
+    // A try may fall just before the unlocking, and timers round up.
+    assert!(began.elapsed() <= Duration::from_millis(90_500), "tried about four times a second");
 }
 
 async fn a_lock_is_waited_for_no_longer_than_asked(place: impl Place) {

@@ -1,4 +1,4 @@
-//! One instance as DescribeInstances shows it.
+//! One instance as DescribeInstances and DescribeInstanceAttribute show it.
 
 use jiff::Timestamp;
 
@@ -15,15 +15,13 @@ const CREATED: &str = "2026-01-01T00:00Z";
 
 pub(super) fn instance(shown: &Shown<'_>) -> Value {
     let Shown { given, status, stopped_mode, locks, started } = *shown;
-    // The public address goes back to the pool with economical mode.
-    let public_ip = given.public_ip.as_ref().filter(|_| stopped_mode != Some(StoppedMode::StopCharging));
     let mut fields = vec![
         ("InstanceId", Value::text(&*given.id)),
         ("InstanceName", Value::text(given.name.as_str())),
         ("Description", Value::text(given.description.as_str())),
         ("HostName", Value::text(given.name.as_str())),
         ("Status", Value::text(status.as_str())),
-        ("StoppedMode", Value::text(stopped_mode.map_or("Not-applicable", StoppedMode::as_str))),
+        ("StoppedMode", Value::text(mode(stopped_mode))),
         ("OperationLocks", Value::List("LockReason", locks.iter().map(|lock| lock_reason(lock)).collect())),
         ("InstanceChargeType", Value::text(given.charge.as_str())),
         ("ExpiredTime", Value::Text(expired_time(given))),
@@ -34,6 +32,7 @@ pub(super) fn instance(shown: &Shown<'_>) -> Value {
         ("DeletionProtection", Value::Truth(false)),
         ("RegionId", Value::text(given.region.as_str())),
         ("ZoneId", Value::text(given.zone.as_str())),
+        ("ResourceGroupId", Value::text(given.resource_group.as_str())),
         ("InstanceType", Value::text(given.instance_type.as_str())),
         ("InstanceTypeFamily", Value::text(family(&given.instance_type))),
         ("InstanceNetworkType", Value::text("vpc")),
@@ -41,18 +40,10 @@ pub(super) fn instance(shown: &Shown<'_>) -> Value {
         ("CreationTime", Value::text(CREATED)),
         ("StartTime", Value::Text(started.map(minute).unwrap_or_default())),
         ("Tags", Value::List("Tag", given.tags.iter().map(|(key, value)| tag(key, value)).collect())),
-        ("PublicIpAddress", addresses(public_ip)),
+        ("PublicIpAddress", addresses(public_ip(shown))),
         ("InnerIpAddress", addresses(None)),
         ("EipAddress", no_elastic_address()),
-        (
-            "VpcAttributes",
-            Value::Fields(vec![
-                ("VpcId", Value::text("vpc-sim")),
-                ("VSwitchId", Value::text("vsw-sim")),
-                ("NatIpAddress", Value::text("")),
-                ("PrivateIpAddress", addresses(given.private_ip.as_ref())),
-            ]),
-        ),
+        ("VpcAttributes", vpc(given)),
         ("SecurityGroupIds", Value::List("SecurityGroupId", vec![Value::text("sg-sim")])),
         ("HibernationOptions", Value::Fields(vec![("Configured", Value::Truth(false))])),
     ];
@@ -60,6 +51,58 @@ pub(super) fn instance(shown: &Shown<'_>) -> Value {
         fields.push(("LocalStorageAmount", Value::Number(u64::from(given.local_disks))));
     }
     Value::Fields(fields)
+}
+
+/// One instance as DescribeInstanceAttribute shows it: no tags, times with seconds, locks without messages, and
+/// `IoOptimized` as a text.
+pub(super) fn attribute(shown: &Shown<'_>) -> Vec<(&'static str, Value)> {
+    let Shown { given, status, stopped_mode, locks, .. } = *shown;
+    let locks = locks.iter().map(|lock| Value::Fields(vec![("LockReason", Value::text(lock.as_str()))]));
+    vec![
+        ("InstanceId", Value::text(&*given.id)),
+        ("InstanceName", Value::text(given.name.as_str())),
+        ("Description", Value::text(given.description.as_str())),
+        ("HostName", Value::text(given.name.as_str())),
+        ("Status", Value::text(status.as_str())),
+        ("StoppedMode", Value::text(mode(stopped_mode))),
+        ("OperationLocks", Value::List("LockReason", locks.collect())),
+        ("InstanceChargeType", Value::text(given.charge.as_str())),
+        ("ExpiredTime", Value::Text(with_seconds(&expired_time(given)))),
+        ("CreationTime", Value::Text(with_seconds(CREATED))),
+        ("RegionId", Value::text(given.region.as_str())),
+        ("ZoneId", Value::text(given.zone.as_str())),
+        ("InstanceType", Value::text(given.instance_type.as_str())),
+        ("InstanceNetworkType", Value::text("vpc")),
+        ("IoOptimized", Value::text("optimized")),
+        ("PublicIpAddress", addresses(public_ip(shown))),
+        ("InnerIpAddress", addresses(None)),
+        ("EipAddress", no_elastic_address()),
+        ("VpcAttributes", vpc(given)),
+        ("SecurityGroupIds", Value::List("SecurityGroupId", vec![Value::text("sg-sim")])),
+    ]
+}
+
+fn mode(stopped_mode: Option<StoppedMode>) -> &'static str {
+    stopped_mode.map_or("Not-applicable", StoppedMode::as_str)
+}
+
+/// The public address goes back to the pool with economical mode.
+fn public_ip<'w>(shown: &Shown<'w>) -> Option<&'w String> {
+    shown.given.public_ip.as_ref().filter(|_| shown.stopped_mode != Some(StoppedMode::StopCharging))
+}
+
+fn vpc(given: &Instance) -> Value {
+    Value::Fields(vec![
+        ("VpcId", Value::text(given.vpc.as_str())),
+        ("VSwitchId", Value::text("vsw-sim")),
+        ("NatIpAddress", Value::text("")),
+        ("PrivateIpAddress", addresses(given.private_ip.as_ref())),
+    ])
+}
+
+/// `2026-01-01T00:00Z` as `2026-01-01T00:00:00Z`.
+fn with_seconds(time: &str) -> String {
+    time.replace('Z', ":00Z")
 }
 
 fn lock_reason(reason: &str) -> Value {

@@ -1,5 +1,7 @@
 //! Over a real socket, with a real client. This file has the account, the server and the client of the tests.
 
+mod batches;
+mod identity;
 mod sharing;
 mod wire;
 
@@ -123,12 +125,23 @@ impl Server {
 
     /// The signed query of a call, with a fresh nonce.
     fn query(&self, method: &str, format: &str, parameters: &[(&str, &str)]) -> String {
+        self.query_as("sim-key", "sim-secret", method, format, parameters)
+    }
+
+    /// The same with some key.
+    fn query_as(
+        &self,
+        key: &str,
+        secret: &str,
+        method: &str,
+        format: &str,
+        parameters: &[(&str, &str)],
+    ) -> String {
         let now = at(self.hand.0.load(Ordering::SeqCst));
         let timestamp = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let nonce = uuid::Uuid::new_v4().to_string();
         let mut all = vec![
-            ("Version", "2014-05-26"),
-            ("AccessKeyId", "sim-key"),
+            ("AccessKeyId", key),
             ("SignatureMethod", "HMAC-SHA1"),
             ("SignatureVersion", "1.0"),
             ("SignatureNonce", &nonce),
@@ -136,8 +149,11 @@ impl Server {
             ("Format", format),
         ];
         all.extend(parameters);
+        if !parameters.iter().any(|(name, _)| *name == "Version") {
+            all.push(("Version", "2014-05-26"));
+        }
         let query = sign::canonical_query(&all);
-        let signature = sign::signature_v1("sim-secret", &sign::string_to_sign_v1(method, &query));
+        let signature = sign::signature_v1(secret, &sign::string_to_sign_v1(method, &query));
         format!("{query}&Signature={}", sign::percent_encode(&signature))
     }
 
