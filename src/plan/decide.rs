@@ -278,18 +278,22 @@ fn obstacle_to_start(goal: Goal, changes: &[Change]) -> Option<Obstacle> {
 
 /// Blocks every stop of something that others, which will not be stopped, still need.
 fn hold_up_stops(desired: &Desired, order: &[EntryIndex], decided: &mut [Vec<Change>]) {
-    let mut obstacles: Vec<Option<Obstacle>> = vec![None; desired.entries.len()];
+    // Of several the first by name, as for starts: what else orders them makes no difference to the explanation.
+    let mut obstacles: Vec<Option<(EntryIndex, Obstacle)>> = vec![None; desired.entries.len()];
     for &index in order.iter().rev() {
         let entry = &desired.entries[index.at()];
         if entry.goal == Goal::Stopped
-            && let Some(obstacle) = &obstacles[index.at()]
+            && let Some((_, obstacle)) = &obstacles[index.at()]
         {
             hold_up(&mut decided[index.at()], obstacle);
         }
         // Dependents stand later in the order, so by now all that this entry must wait for is known.
         if let Some(obstacle) = obstacle_to_stop(&decided[index.at()]) {
             for need in entry.needs.iter().filter(|need| need.strength == Strength::Hard) {
-                obstacles[need.entry.at()].get_or_insert_with(|| obstacle.clone());
+                let known = &mut obstacles[need.entry.at()];
+                if known.as_ref().is_none_or(|(by, _)| index < *by) {
+                    *known = Some((index, obstacle.clone()));
+                }
             }
         }
     }

@@ -120,6 +120,10 @@ impl Run<'_> {
                 self.gate(step).park(step);
                 false
             }
+            Needs::CannotBeSeen(refusal) => {
+                self.take_turn(now, step, Turn::Fail(Failure::CannotLook(refusal)));
+                false
+            }
             Needs::Unmet(need) => {
                 let failure = Failure::NeedMoved {
                     need: self.plan.changes[need].address.clone(),
@@ -188,6 +192,9 @@ impl Run<'_> {
                 Goal::Stopped => standing.not_stopped,
             };
             if !is_fresh(standing.oldest, now) {
+                if let Some(refusal) = self.cannot_be_seen(after.group.at()) {
+                    return Needs::CannotBeSeen(refusal);
+                }
                 self.ask_for(after.group.at(), now);
                 answer = Needs::NotSeenLately;
             } else if let Some(unmet) = unmet {
@@ -202,6 +209,12 @@ impl Run<'_> {
             }
         }
         answer
+    }
+
+    /// Why a group cannot be looked at any more. Its instances all live at one provider.
+    fn cannot_be_seen(&self, group: usize) -> Option<Refusal> {
+        let &change = self.plan.groups[group].changes.first()?;
+        self.providers[self.provider_of[change]].hopeless().cloned()
     }
 
     /// Wants looks at the instances of a group, once for all the steps that wait for them. All together: those that

@@ -3,14 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::{Command, Look, Run, WAIT_FOR_LOOKS};
-use crate::cloud::{Advice, LOOK_LIMIT, Refusal};
+use crate::cloud::{LOOK_LIMIT, Refusal};
 use crate::execute::event::{EventKind, Failure};
 use crate::execute::ready::StepIndex;
 use crate::execute::step::{Moment, Phase, Turn, View};
 use crate::fleet::{Sighting, StoppedMode};
-
-/// So many failures in a row that nothing will mend, and those who wait for a look give up.
-const HOPELESS: u32 = 3;
 
 impl Run<'_> {
     pub(super) fn want(&mut self, change: usize, at: Moment) {
@@ -110,9 +107,9 @@ impl Run<'_> {
     pub(super) fn look_failed(&mut self, now: Moment, look: &Look, refusal: Refusal) {
         self.say(now, EventKind::LookFailed { refusal: refusal.clone() });
         let failures = self.providers[look.provider].poll.failures();
-        let hopeless = refusal.advice == Advice::Final && failures >= HOPELESS;
         let pause = WAIT_FOR_LOOKS[(failures as usize).min(WAIT_FOR_LOOKS.len()) - 1];
         self.providers[look.provider].look_refusal = Some(refusal.clone());
+        let hopeless = self.providers[look.provider].hopeless().is_some();
         for &change in &look.changes {
             self.forget_standing(change);
             // Only those that wait for looks: a step that was taken along may stand in the queue still, or be under

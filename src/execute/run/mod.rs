@@ -6,20 +6,21 @@
 mod calls;
 mod gate;
 mod looks;
+mod outset;
+mod turns;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::event::{Action, Event, EventKind, Failure, How};
-use super::poll::{Poll, next_look};
-
-use super::ready::{Ready, ReadyGroup, StepIndex};
-use super::step::{Call, FRESH, Moment, Phase, Step, Turn, View, Watch};
+use super::event::{Event, EventKind};
+use super::poll::Poll;
+use super::ready::{Ready, StepIndex};
+use super::step::{FRESH, Moment, Phase, Step, Turn, View};
 use crate::cloud::{Accepted, Advice, Refusal, StartRequest, StopRequest};
-use crate::fleet::{Goal, InstanceId, ProviderAlias, Seen, Sighting, StopMode, StoppedMode};
-use crate::plan::{Block, Change, Plan, Then, Verdict, remaining_chains};
+use crate::fleet::{InstanceId, ProviderAlias, Sighting};
+use crate::plan::Plan;
 use gate::Gate;
 
 /// What bounds a run.
@@ -40,9 +41,6 @@ impl Default for Limits {
     }
 }
 
-/// What a step is taken to last for the sake of order, if nobody knows: some boot. Only its relation to known
-/// durations matters.
-const UNKNOWN_DURATION: Duration = Duration::from_secs(30);
 /// After a look that failed the next one waits: longer with each failure in a row.
 const WAIT_FOR_LOOKS: [Duration; 5] = [
     Duration::from_secs(1),
@@ -51,6 +49,8 @@ const WAIT_FOR_LOOKS: [Duration; 5] = [
     Duration::from_secs(8),
     Duration::from_secs(10),
 ];
+/// So many failures in a row that nothing will mend, and those who wait for a look give up.
+const HOPELESS: u32 = 3;
 /// A timeout is declared on a look made after the deadline; if none succeeds within so long, the step fails as not
 /// to be looked at.
 const GRACE: Duration = Duration::from_secs(60);
@@ -105,6 +105,14 @@ struct Provider {
     stops: Gate,
 }
 
+impl Provider {
+    /// Why looks there have been refused so often, and so finally, that nothing will mend it.
+    fn hopeless(&self) -> Option<&Refusal> {
+        let last = self.look_refusal.as_ref().filter(|refusal| refusal.advice == Advice::Final);
+        last.filter(|_| self.poll.failures() >= HOPELESS)
+    }
+}
+
 #[derive(Debug)]
 struct Look {
     provider: usize,
@@ -127,81 +135,11 @@ enum Needs {
     Met,
     NotSeenLately,
     Unmet(usize),
+    /// Looks at it are refused for good.
+    CannotBeSeen(Refusal),
 }
 
-impl<'p> Run<'p> {
-    /// `origin` is the age of the look that the plan rests on; `expected` says what an instance's change is expected
-    /// to take.
-    pub(super) fn new(
-        plan: &'p Plan,
-        origin: Moment,
-        limits: Limits,
-        expected: impl Fn(&Change) -> Option<Duration>,
-    ) -> Self {
-        let mut steps = Vec::new();
-        let mut step_of = vec![None; plan.changes.len()];
-        for (position, change) in plan.changes.iter().enumerate() {
-            if let Some(step) = step_for(plan, position, change, origin, expected(change)) {
-                step_of[position] = Some(steps.len());
-                steps.push(step);
-            }
-        }
-        let chains = remaining_chains(&plan.groups, |group| {
-            let takes = group.changes.iter().filter_map(|change| step_of[*change]);
-            takes.map(|step| steps[step].expected.unwrap_or(UNKNOWN_DURATION)).max().unwrap_or_default()
-        });
-        let mut followers = vec![Vec::new(); plan.groups.len()];
-        let mut rank_of = vec![Reverse(Duration::ZERO); steps.len()];
-        let mut queue = Vec::with_capacity(plan.groups.len());
-        for (index, group) in plan.groups.iter().enumerate() {
-            let mut ready = ReadyGroup {
-                after: group.after.iter().map(|after| (after.group.at(), after.strength)).collect(),
-                at_once: group.at_once.map(|at_once| at_once.get() as usize),
-                chain: chains[index],
-                ..ReadyGroup::default()
-            };
-            for after in &group.after {
-                followers[after.group.at()].push(index);
-            }
-            for step in group.changes.iter().filter_map(|change| step_of[*change]) {
-                rank_of[step] = Reverse(chains[index]);
-                if steps[step].phase == Phase::Queued {
-                    ready.steps.push(step);
-                } else {
-                    ready.moving.push(step);
-                }
-            }
-            ready.steps.sort_by_key(|step| Reverse(steps[*step].expected.unwrap_or(UNKNOWN_DURATION)));
-            queue.push(ready);
-        }
-        let (providers, provider_of) = providers(plan, origin, limits.max_in_flight.get());
-        let slots = limits.parallelism.map(NonZeroUsize::get);
-        let mut run = Self {
-            plan,
-            origin,
-            limits,
-            ready: Ready::new(queue, steps.len(), slots),
-            unfinished: steps.len(),
-            root_of: vec![None; steps.len()],
-            rank_of,
-            steps,
-            step_of,
-            views: plan.changes.iter().map(first_view).collect(),
-            completed_at: vec![None; plan.changes.len()],
-            standings: vec![None; plan.groups.len()],
-            followers,
-            providers,
-            provider_of,
-            looks: HashMap::new(),
-            next_number: 0,
-            interrupted: false,
-            events: Vec::new(),
-        };
-        run.say_what_is_held_up();
-        run.watch_what_moves();
-        run
-    }
-
+impl Run<'_> {
     /// What has to be done now.
     pub(super) fn poll(&mut self, now: Moment) -> Vec<Command> {
         let mut commands = Vec::new();
@@ -327,166 +265,6 @@ impl<'p> Run<'p> {
         self.take_turn(now, step, turn);
     }
 
-    /// Instances behind a blocked one are skipped from the outset; the run says so for each, as for any other skip.
-    fn say_what_is_held_up(&mut self) {
-        for (position, change) in self.plan.changes.iter().enumerate() {
-            if let Verdict::Blocked(Block::HeldUp { by, root }) = &change.verdict {
-                let action = if change.goal == Some(Goal::Stopped) { Action::Stop } else { Action::Start };
-                self.events.push(Event {
-                    at: Duration::ZERO,
-                    kind: EventKind::Skipped {
-                        change: position,
-                        action,
-                        because: by.clone(),
-                        root: root.clone(),
-                    },
-                });
-            }
-        }
-    }
-
-    fn watch_what_moves(&mut self) {
-        for step in 0..self.steps.len() {
-            if let Phase::Settling(watch) = &self.steps[step].phase {
-                let watch = watch.clone();
-                self.begin(self.origin, step);
-                self.take_turn(self.origin, step, Turn::Poll(watch));
-            }
-        }
-    }
-
-    fn begin(&mut self, now: Moment, step: StepIndex) {
-        if self.steps[step].began.is_none() {
-            self.steps[step].began = Some(now);
-            let Step { change, action, .. } = self.steps[step];
-            self.say(now, EventKind::Began { change, action });
-        }
-    }
-
-    /// What follows from an observation or an answer.
-    fn take_turn(&mut self, now: Moment, step: StepIndex, turn: Turn) {
-        let change = self.steps[step].change;
-        match turn {
-            Turn::Look(at) => self.want(change, at),
-            Turn::Poll(watch) => {
-                let next = next_look(now, watch.since, self.steps[step].expected);
-                self.want(change, next.min(watch.deadline.max(now)));
-            }
-            Turn::Queue => match self.ready.skipped_by(step) {
-                Some(because) => {
-                    self.skip(now, step, because);
-                    self.fail_followers(now, step);
-                }
-                None => {
-                    let settled = &mut self.steps[step];
-                    if settled.action == Action::Wait {
-                        // It was awaited; from now on it is started or stopped, and that has its own beginning.
-                        settled.action = settled.call_action();
-                        settled.began = None;
-                    }
-                    self.ready.settle(step);
-                }
-            },
-            Turn::Call | Turn::CallAgain => self.wait_for_call(step),
-            Turn::Done(how) => self.complete(now, step, how),
-            Turn::Fail(failure) => self.fail(now, step, failure),
-        }
-    }
-
-    fn complete(&mut self, now: Moment, step: StepIndex, how: How) {
-        let Step { change, action, ref phase, .. } = self.steps[step];
-        let view = self.views[change].as_ref();
-        let took = match (phase, how, view) {
-            (Phase::Awaiting(watch), How::Called, Some(view)) => {
-                Some(view.asked_at.saturating_sub(watch.since))
-            }
-            _ => None,
-        };
-        let kind = EventKind::Completed {
-            change,
-            action,
-            how,
-            power: view.and_then(|view| view.power.clone()).unwrap_or_else(|| self.steps[step].arrived_as()),
-            elapsed: self.elapsed(now, step),
-            took,
-            request_id: self.steps[step].request_id.clone(),
-            stopped_mode: view
-                .map(|view| view.stopped_mode)
-                .filter(|mode| self.is_unwanted(step, how, *mode)),
-        };
-        self.completed_at[change] = Some(now);
-        self.say(now, kind);
-        self.end(step);
-        self.ready.finish(step);
-    }
-
-    /// Whether a stop by a call left the instance billed although it was asked not to be.
-    fn is_unwanted(&self, step: StepIndex, how: How, mode: StoppedMode) -> bool {
-        let wanted = matches!(
-            self.steps[step].call,
-            Some(Call::Stop { policy }) if policy.mode == StopMode::StopCharging
-        );
-        wanted && how == How::Called && mode == StoppedMode::KeepCharging
-    }
-
-    fn fail(&mut self, now: Moment, step: StepIndex, failure: Failure) {
-        let Step { change, action, .. } = self.steps[step];
-        let power = self.views[change].as_ref().and_then(|view| view.power.clone());
-        let elapsed = self.elapsed(now, step);
-        self.say(now, EventKind::Failed { change, action, failure, power, elapsed });
-        self.end(step);
-        self.fail_followers(now, step);
-    }
-
-    /// Skips all that must come after a step that failed or was skipped. A call that was under way when the run was
-    /// interrupted can still fail; those that come after it have been left by then.
-    fn fail_followers(&mut self, now: Moment, step: StepIndex) {
-        for skip in self.ready.fail(step) {
-            if self.steps[skip.step].phase != Phase::Ended {
-                self.skip(now, skip.step, skip.because);
-            }
-        }
-    }
-
-    fn skip(&mut self, now: Moment, step: StepIndex, because: StepIndex) {
-        if self.steps[step].phase == Phase::Ended {
-            // An interruption has ended it, and only then was the answer heard that it would be skipped for.
-            return;
-        }
-        let root = self.root_of[because].unwrap_or(because);
-        self.root_of[step] = Some(root);
-        let address = |step: StepIndex| self.plan.changes[self.steps[step].change].address.clone();
-        let Step { change, action, .. } = self.steps[step];
-        let kind = EventKind::Skipped { change, action, because: address(because), root: address(root) };
-        self.say(now, kind);
-        self.end(step);
-    }
-
-    /// Ends a step that an interruption leaves as it is.
-    fn leave(&mut self, now: Moment, step: StepIndex) {
-        let Step { change, action, ref phase, .. } = self.steps[step];
-        let in_transition = match phase {
-            Phase::Settling(_) | Phase::Awaiting(_) => true,
-            Phase::InDoubt(_) => self.steps[step].may_have_acted,
-            Phase::Queued | Phase::Due | Phase::Calling | Phase::Ended => false,
-        };
-        self.say(now, EventKind::NotReached { change, action, in_transition });
-        self.end(step);
-    }
-
-    fn end(&mut self, step: StepIndex) {
-        let Step { change, .. } = self.steps[step];
-        let rank = self.rank_of[step];
-        self.gate(step).forget(rank, step);
-        self.steps[step].phase = Phase::Ended;
-        self.unfinished -= 1;
-        self.providers[self.provider_of[change]].poll.forget(change);
-    }
-
-    fn elapsed(&self, now: Moment, step: StepIndex) -> Duration {
-        self.steps[step].began.map_or(Duration::ZERO, |began| now.saturating_sub(began))
-    }
-
     fn say(&mut self, now: Moment, kind: EventKind) {
         self.events.push(Event { at: now.saturating_sub(self.origin), kind });
     }
@@ -494,92 +272,4 @@ impl<'p> Run<'p> {
 
 fn is_fresh(asked_at: Moment, now: Moment) -> bool {
     now.saturating_sub(asked_at) <= FRESH
-}
-
-/// The step that a change asks for, if it asks for one.
-fn step_for(
-    plan: &Plan,
-    position: usize,
-    change: &Change,
-    origin: Moment,
-    expected: Option<Duration>,
-) -> Option<Step> {
-    let timeouts = plan.groups[change.entry?.at()].timeouts;
-    let (action, goal, call, phase) = match &change.verdict {
-        Verdict::Start { once_stopped, init_local_disk } => {
-            let phase = if *once_stopped {
-                Phase::Settling(Watch::new(origin, timeouts.stop))
-            } else {
-                Phase::Queued
-            };
-            (Action::Start, Goal::Running, Some(Call::Start { init_local_disk: *init_local_disk }), phase)
-        }
-        Verdict::Stop { once_running, policy } => {
-            let phase = if *once_running {
-                Phase::Settling(Watch::new(origin, timeouts.start))
-            } else {
-                Phase::Queued
-            };
-            (Action::Stop, Goal::Stopped, Some(Call::Stop { policy: *policy }), phase)
-        }
-        Verdict::Wait { until, then } => {
-            let timeout = if *until == Goal::Stopped { timeouts.stop } else { timeouts.start };
-            let call = then.as_ref().map(|then| match then {
-                Then::Start { init_local_disk } => Call::Start { init_local_disk: *init_local_disk },
-                Then::Stop { policy } => Call::Stop { policy: *policy },
-            });
-            (Action::Wait, *until, call, Phase::Settling(Watch::new(origin, timeout)))
-        }
-        Verdict::InSync | Verdict::Blocked(_) | Verdict::Release | Verdict::Any => return None,
-    };
-    Some(Step {
-        change: position,
-        action,
-        goal,
-        call,
-        start_timeout: timeouts.start,
-        stop_timeout: timeouts.stop,
-        // An instance that set out before the run began has an unknown part of its way behind it.
-        expected: expected.filter(|_| phase == Phase::Queued),
-        phase,
-        began: None,
-        turn_at: None,
-        sends: 0,
-        may_have_acted: false,
-        settled_at: None,
-        request_id: None,
-        last_refusal: None,
-    })
-}
-
-fn first_view(change: &Change) -> Option<View> {
-    let (power, stopped_mode) = match &change.seen {
-        Seen::There(sighting) => (Some(sighting.power.clone()), sighting.stopped_mode),
-        Seen::Absent => (None, StoppedMode::NotApplicable),
-        Seen::NotSeen { .. } => return None,
-    };
-    Some(View { power, asked_at: Moment::ZERO, since: Moment::ZERO, has_changed: false, stopped_mode })
-}
-
-/// The providers of a plan, with gates for `most` calls at a time, and which of them each change belongs to.
-fn providers(plan: &Plan, origin: Moment, most: usize) -> (Vec<Provider>, Vec<usize>) {
-    let mut providers: Vec<Provider> = Vec::new();
-    let mut known: BTreeMap<&ProviderAlias, usize> = BTreeMap::new();
-    let mut provider_of = Vec::with_capacity(plan.changes.len());
-    for change in &plan.changes {
-        let alias = &change.key.provider;
-        let provider = *known.entry(alias).or_insert_with(|| {
-            providers.push(Provider {
-                alias: alias.clone(),
-                poll: Poll::new(origin),
-                look_refusal: None,
-                calls_wait_until: Moment::ZERO,
-                starts: Gate::new(most),
-                stops: Gate::new(most),
-            });
-            providers.len() - 1
-        });
-        provider_of.push(provider);
-    }
-    (providers, provider_of)
 }

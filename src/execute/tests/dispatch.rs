@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::twin::{Sketch, fleet, plan_for, secs, story};
+use super::sketch::Sketch;
+use super::twin::{fleet, plan_for, secs, story};
 use crate::cloud::{Accepted, Cloud, Refusal, StartRequest, StopRequest};
 use crate::execute::{Clouds, Event, Execution, Limits, Outcome, Report, execute};
 use crate::fleet::{Goal, InstanceId, Power, ProviderAlias, Region, Sighting, Strength};

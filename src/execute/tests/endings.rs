@@ -7,11 +7,12 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::laws::{build, case, may_be_called};
-use super::twin::{Blind, Fate, Play, Played, Sketch, fleet, id, ms, plan_for, play, secs, story};
+use super::sketch::Sketch;
+use super::twin::{Blind, Fate, Machine, Play, Played, fleet, id, ms, plan_for, play, secs, story};
 use crate::cloud::{Advice, Refusal};
 use crate::execute::event::{EventKind, Failure};
 use crate::execute::{Limits, Outcome};
-use crate::fleet::{Goal, Power, Strength};
+use crate::fleet::{Goal, Power, ProviderAlias, Strength};
 use crate::plan::{Block, Plan, Verdict};
 
 /// Every step has exactly one last word, and a first word before it, unless it was never begun.
@@ -70,7 +71,7 @@ fn blindness() -> impl Strategy<Value = Vec<Blind>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_step_is_accounted_for_once_whatever_fails(
@@ -135,5 +136,24 @@ fn looks_that_are_refused_for_good_end_the_waits_and_skip_what_was_not_begun() {
     assert_eq!(story(&plan, &played.events, "web"), ["skipped because of db"]);
     // The looks at db took log along, but it has its own turn, and was seen lately enough to be called.
     assert_eq!(story(&plan, &played.events, "log"), ["began start", "accepted", "failed CannotLook"]);
+    assert!(played.ended_at < secs(20), "{:?}", played.ended_at);
+}
+
+#[test]
+fn a_need_elsewhere_that_cannot_be_looked_at_ends_the_wait_for_it() {
+    let elsewhere = ProviderAlias::new("hk").expect("valid");
+    let desired = Sketch::new()
+        .entry("db", Goal::Any, 1, &[])
+        .with(|entry| entry.provider = elsewhere.clone())
+        .entry("web", Goal::Running, 1, &[("db", Strength::Hard)])
+        .desired();
+    let mut twin = fleet(&desired, &Power::Stopped, secs(5));
+    twin.machines.insert(id("i-db0"), Machine::new(Power::Running, secs(5)));
+    let refused =
+        Blind { advice: Advice::Final, provider: Some(elsewhere), ..Blind::between(secs(0), secs(9_000)) };
+    twin.blind = vec![refused];
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play { age: secs(60), ..Play::default() });
+    assert!(matches!(played.report.outcomes[&1], Outcome::Failed(Failure::CannotLook(_))));
     assert!(played.ended_at < secs(20), "{:?}", played.ended_at);
 }

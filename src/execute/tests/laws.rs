@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::sketch::Sketch;
 use super::stories::most_in_transition;
-use super::twin::{Fate, Machine, Play, Sketch, Twin, fleet, plan_for, play, secs};
+use super::twin::{Fate, Machine, Play, Twin, fleet, plan_for, play, secs};
 use crate::cloud::{Advice, Refusal};
 use crate::execute::{Action, Limits, Outcome};
 use crate::fleet::{Desired, Goal, InstanceId, Power, Strength};

@@ -5,5 +5,7 @@ mod endings;
 mod laws;
 mod needs;
 mod scale;
+mod sketch;
 mod stories;
+mod tidings;
 mod twin;

@@ -1,6 +1,7 @@
 //! What a call comes after is looked at until the last moment.
 
-use super::twin::{Machine, Play, Played, Sketch, fleet, id, ms, plan_for, play, secs, story};
+use super::sketch::Sketch;
+use super::twin::{Machine, Play, Played, fleet, id, ms, plan_for, play, secs, story};
 use crate::execute::event::{EventKind, Failure};
 use crate::fleet::{Goal, Power, Strength};
 use crate::plan::Plan;

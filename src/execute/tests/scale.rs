@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::twin::{Blind, Fate, Machine, Play, Played, Sketch, Twin, ms, plan_for, play, secs};
+use super::sketch::Sketch;
+use super::twin::{Blind, Fate, Machine, Play, Played, Twin, ms, plan_for, play, secs};
 use crate::cloud::{Advice, Refusal};
 use crate::execute::{Failure, Limits, Outcome};
 use crate::fleet::{Desired, Goal, Power, ProviderAlias, Strength};

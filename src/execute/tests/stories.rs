@@ -6,9 +6,8 @@ use crate::execute::{Limits, Outcome, Report};
 use crate::fleet::{Goal, InstanceId, Power, Strength};
 use crate::plan::Plan;
 
-use super::twin::{
-    Blind, Fate, Machine, Play, Played, Sketch, Twin, fleet, id, ms, plan_for, play, secs, story,
-};
+use super::sketch::Sketch;
+use super::twin::{Blind, Fate, Machine, Play, Played, Twin, fleet, id, ms, plan_for, play, secs, story};
 
 fn busy(code: &str, sends: u32, http: u16) -> Fate {
     let mut refusal = Refusal::new(Advice::Busy { sends }, code);

@@ -14,8 +14,8 @@ use crate::execute::event::{Event, EventKind};
 use crate::execute::run::{Command, Limits, Run};
 use crate::execute::{Action, Report};
 use crate::fleet::{
-    Actual, Desired, Entry, EntryIndex, EntryName, Goal, InstanceId, InstanceKey, Members, Need, Power,
-    ProviderAlias, Region, Seen, Sighting, StackName, StopPolicy, Strength, Timeouts,
+    Actual, Desired, InstanceId, InstanceKey, Power, ProviderAlias, Region, Seen, Sighting, StoppedMode,
+    Strength,
 };
 use crate::plan::{Change, Plan, plan};
 
@@ -51,6 +51,8 @@ pub(super) struct Machine {
     pub(super) fates: Vec<Fate>,
     pub(super) accepted_starts: usize,
     pub(super) accepted_stops: usize,
+    /// How it says that it is stopped, while it is.
+    pub(super) stopped_mode: StoppedMode,
 }
 
 impl Machine {
@@ -61,6 +63,7 @@ impl Machine {
             fates: Vec::new(),
             accepted_starts: 0,
             accepted_stops: 0,
+            stopped_mode: StoppedMode::NotApplicable,
         }
     }
 
@@ -146,8 +149,12 @@ impl Twin {
         let then = now.saturating_sub(self.lag);
         ids.iter()
             .filter_map(|id| {
-                let power = self.machines.get(id)?.at(then)?.clone();
-                Some(Sighting::plain(id.clone(), power))
+                let machine = self.machines.get(id)?;
+                let mut sighting = Sighting::plain(id.clone(), machine.at(then)?.clone());
+                if sighting.power == Power::Stopped {
+                    sighting.stopped_mode = machine.stopped_mode;
+                }
+                Some(sighting)
             })
             .collect()
     }
@@ -346,56 +353,6 @@ pub(super) fn play(plan: &Plan, mut twin: Twin, play: &Play<'_>) -> Played {
         }
     }
     Played { report, events, twin, ended_at: now - play.age }
-}
-
-/// A configuration made for tests: entries by name, in the order of their names.
-pub(super) struct Sketch {
-    entries: Vec<Entry>,
-}
-
-impl Sketch {
-    pub(super) fn new() -> Self {
-        Self { entries: Vec::new() }
-    }
-
-    /// Adds an entry with the goal and as many instances as `size`; it needs the entries named before it.
-    pub(super) fn entry(mut self, name: &str, goal: Goal, size: usize, needs: &[(&str, Strength)]) -> Self {
-        let ids: Vec<InstanceId> =
-            (0..size).map(|at| InstanceId::new(&format!("i-{name}{at}")).expect("valid")).collect();
-        let needs = needs
-            .iter()
-            .map(|(needed, strength)| {
-                let at = self.entries.iter().position(|entry| entry.name.as_str() == *needed).expect("known");
-                Need { entry: EntryIndex(u32::try_from(at).expect("few")), strength: *strength }
-            })
-            .collect();
-        assert!(
-            self.entries.last().is_none_or(|last| last.name.as_str() < name),
-            "in the order of the names"
-        );
-        self.entries.push(Entry {
-            name: EntryName::new(name).expect("valid"),
-            provider: ProviderAlias::main(),
-            goal,
-            members: if size == 1 { Members::Single(ids[0].clone()) } else { Members::Several(ids) },
-            needs,
-            timeouts: Timeouts::default(),
-            stop: StopPolicy::default(),
-            prevent_stop: false,
-            init_local_disk: false,
-            at_once: None,
-        });
-        self
-    }
-
-    pub(super) fn with(mut self, change: impl FnOnce(&mut Entry)) -> Self {
-        change(self.entries.last_mut().expect("an entry"));
-        self
-    }
-
-    pub(super) fn desired(self) -> Desired {
-        Desired { stack: StackName::new("test").expect("valid"), entries: self.entries }
-    }
 }
 
 /// A fleet whose machines are all in one status, and the plan for it.

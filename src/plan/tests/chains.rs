@@ -191,12 +191,27 @@ fn nothing_is_stopped_that_something_unmanaged_still_needs() {
 }
 
 #[test]
-fn the_first_need_by_name_is_the_one_that_is_named() {
+fn the_first_by_name_is_the_one_that_is_named() {
     let world = World::new()
         .entry("a", Goal::Running, Seen::Absent, &[])
         .entry("b", Goal::Running, Seen::Absent, &[])
         .entry("web", Goal::Running, there(Power::Stopped), &[("b", HARD), ("a", HARD)]);
     assert_eq!(world.verdict("web"), held_up("a", "a"));
+    for names in [["a", "b", "z"], ["z", "b", "a"], ["b", "z", "a"]] {
+        let mut world = World::new().entry("db", Goal::Stopped, there(Power::Running), &[]);
+        for name in names {
+            world = world.entry(name, Goal::Stopped, Seen::Absent, &[("db", HARD)]);
+        }
+        assert_eq!(world.verdict("db"), held_up("a", "a"));
+    }
+    let world = World::new()
+        .entry("db", Goal::Stopped, there(Power::Running), &[])
+        .entry("b", Goal::Stopped, Seen::Absent, &[("db", HARD)])
+        .entry("a", Goal::Stopped, there(Power::Running), &[("b", SOFT), ("db", HARD)])
+        .with(|entry| entry.prevent_stop = true);
+    assert_eq!(world.verdict("db"), held_up("a", "a"));
+    let world = world.entry("c", Goal::Stopped, Seen::Absent, &[("a", SOFT), ("db", HARD)]);
+    assert_eq!(world.verdict("db"), held_up("a", "a"), "whatever else orders them");
 }
 
 #[test]

@@ -1,0 +1,208 @@
+//! How a run is made from a plan: its steps, its queue, and what is known of every instance at the outset.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use super::{Gate, Limits, Provider, Run};
+use crate::execute::event::{Action, Event, EventKind};
+use crate::execute::poll::Poll;
+use crate::execute::ready::{Ready, ReadyGroup};
+use crate::execute::step::{Call, Moment, Phase, Step, Turn, View, Watch};
+use crate::fleet::{Goal, ProviderAlias, Seen, StoppedMode};
+use crate::plan::{Block, Change, Plan, Then, Verdict, remaining_chains};
+
+/// What a step is taken to last for the sake of order, if nobody knows: some boot. Only its relation to known
+/// durations matters.
+const UNKNOWN_DURATION: Duration = Duration::from_secs(30);
+
+impl<'p> Run<'p> {
+    /// `origin` is the age of the look that the plan rests on; `expected` says what an instance's change is expected
+    /// to take.
+    pub(in crate::execute) fn new(
+        plan: &'p Plan,
+        origin: Moment,
+        limits: Limits,
+        expected: impl Fn(&Change) -> Option<Duration>,
+    ) -> Self {
+        let mut steps = Vec::new();
+        let mut step_of = vec![None; plan.changes.len()];
+        for (position, change) in plan.changes.iter().enumerate() {
+            if let Some(step) = step_for(plan, position, change, origin, expected(change)) {
+                step_of[position] = Some(steps.len());
+                steps.push(step);
+            }
+        }
+        let chains = remaining_chains(&plan.groups, |group| {
+            let takes = group.changes.iter().filter_map(|change| step_of[*change]);
+            takes.map(|step| steps[step].expected.unwrap_or(UNKNOWN_DURATION)).max().unwrap_or_default()
+        });
+        let mut followers = vec![Vec::new(); plan.groups.len()];
+        let mut rank_of = vec![Reverse(Duration::ZERO); steps.len()];
+        let mut queue = Vec::with_capacity(plan.groups.len());
+        for (index, group) in plan.groups.iter().enumerate() {
+            let mut ready = ReadyGroup {
+                after: group.after.iter().map(|after| (after.group.at(), after.strength)).collect(),
+                at_once: group.at_once.map(|at_once| at_once.get() as usize),
+                chain: chains[index],
+                ..ReadyGroup::default()
+            };
+            for after in &group.after {
+                followers[after.group.at()].push(index);
+            }
+            for step in group.changes.iter().filter_map(|change| step_of[*change]) {
+                rank_of[step] = Reverse(chains[index]);
+                if steps[step].phase == Phase::Queued {
+                    ready.steps.push(step);
+                } else {
+                    ready.moving.push(step);
+                }
+            }
+            ready.steps.sort_by_key(|step| Reverse(steps[*step].expected.unwrap_or(UNKNOWN_DURATION)));
+            queue.push(ready);
+        }
+        let (providers, provider_of) = providers(plan, origin, limits.max_in_flight.get());
+        let slots = limits.parallelism.map(NonZeroUsize::get);
+        let mut run = Self {
+            plan,
+            origin,
+            limits,
+            ready: Ready::new(queue, steps.len(), slots),
+            unfinished: steps.len(),
+            root_of: vec![None; steps.len()],
+            rank_of,
+            steps,
+            step_of,
+            views: plan.changes.iter().map(first_view).collect(),
+            completed_at: vec![None; plan.changes.len()],
+            standings: vec![None; plan.groups.len()],
+            followers,
+            providers,
+            provider_of,
+            looks: HashMap::new(),
+            next_number: 0,
+            interrupted: false,
+            events: Vec::new(),
+        };
+        run.say_what_is_held_up();
+        run.watch_what_moves();
+        run
+    }
+
+    /// Instances behind a blocked one are skipped from the outset; the run says so for each, as for any other skip.
+    fn say_what_is_held_up(&mut self) {
+        for (position, change) in self.plan.changes.iter().enumerate() {
+            if let Verdict::Blocked(Block::HeldUp { by, root }) = &change.verdict {
+                let action = if change.goal == Some(Goal::Stopped) { Action::Stop } else { Action::Start };
+                self.events.push(Event {
+                    at: Duration::ZERO,
+                    kind: EventKind::Skipped {
+                        change: position,
+                        action,
+                        because: by.clone(),
+                        root: root.clone(),
+                    },
+                });
+            }
+        }
+    }
+
+    fn watch_what_moves(&mut self) {
+        for step in 0..self.steps.len() {
+            if let Phase::Settling(watch) = &self.steps[step].phase {
+                let watch = watch.clone();
+                self.begin(self.origin, step);
+                self.take_turn(self.origin, step, Turn::Poll(watch));
+            }
+        }
+    }
+}
+
+/// The step that a change asks for, if it asks for one.
+fn step_for(
+    plan: &Plan,
+    position: usize,
+    change: &Change,
+    origin: Moment,
+    expected: Option<Duration>,
+) -> Option<Step> {
+    let timeouts = plan.groups[change.entry?.at()].timeouts;
+    let (action, goal, call, phase) = match &change.verdict {
+        Verdict::Start { once_stopped, init_local_disk } => {
+            let phase = if *once_stopped {
+                Phase::Settling(Watch::new(origin, timeouts.stop))
+            } else {
+                Phase::Queued
+            };
+            (Action::Start, Goal::Running, Some(Call::Start { init_local_disk: *init_local_disk }), phase)
+        }
+        Verdict::Stop { once_running, policy } => {
+            let phase = if *once_running {
+                Phase::Settling(Watch::new(origin, timeouts.start))
+            } else {
+                Phase::Queued
+            };
+            (Action::Stop, Goal::Stopped, Some(Call::Stop { policy: *policy }), phase)
+        }
+        Verdict::Wait { until, then } => {
+            let timeout = if *until == Goal::Stopped { timeouts.stop } else { timeouts.start };
+            let call = then.as_ref().map(|then| match then {
+                Then::Start { init_local_disk } => Call::Start { init_local_disk: *init_local_disk },
+                Then::Stop { policy } => Call::Stop { policy: *policy },
+            });
+            (Action::Wait, *until, call, Phase::Settling(Watch::new(origin, timeout)))
+        }
+        Verdict::InSync | Verdict::Blocked(_) | Verdict::Release | Verdict::Any => return None,
+    };
+    Some(Step {
+        change: position,
+        action,
+        goal,
+        call,
+        start_timeout: timeouts.start,
+        stop_timeout: timeouts.stop,
+        // An instance that set out before the run began has an unknown part of its way behind it.
+        expected: expected.filter(|_| phase == Phase::Queued),
+        phase,
+        began: None,
+        turn_at: None,
+        sends: 0,
+        may_have_acted: false,
+        settled_at: None,
+        request_id: None,
+        last_refusal: None,
+    })
+}
+
+fn first_view(change: &Change) -> Option<View> {
+    let (power, stopped_mode) = match &change.seen {
+        Seen::There(sighting) => (Some(sighting.power.clone()), sighting.stopped_mode),
+        Seen::Absent => (None, StoppedMode::NotApplicable),
+        Seen::NotSeen { .. } => return None,
+    };
+    Some(View { power, asked_at: Moment::ZERO, since: Moment::ZERO, has_changed: false, stopped_mode })
+}
+
+/// The providers of a plan, with gates for `most` calls at a time, and which of them each change belongs to.
+fn providers(plan: &Plan, origin: Moment, most: usize) -> (Vec<Provider>, Vec<usize>) {
+    let mut providers: Vec<Provider> = Vec::new();
+    let mut known: BTreeMap<&ProviderAlias, usize> = BTreeMap::new();
+    let mut provider_of = Vec::with_capacity(plan.changes.len());
+    for change in &plan.changes {
+        let alias = &change.key.provider;
+        let provider = *known.entry(alias).or_insert_with(|| {
+            providers.push(Provider {
+                alias: alias.clone(),
+                poll: Poll::new(origin),
+                look_refusal: None,
+                calls_wait_until: Moment::ZERO,
+                starts: Gate::new(most),
+                stops: Gate::new(most),
+            });
+            providers.len() - 1
+        });
+        provider_of.push(provider);
+    }
+    (providers, provider_of)
+}

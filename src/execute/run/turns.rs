@@ -1,0 +1,140 @@
+//! What becomes of a step: it is watched, waits, is called again, or ends; and what its end means for others.
+
+use std::time::Duration;
+
+use super::Run;
+use crate::execute::event::{Action, EventKind, Failure, How};
+use crate::execute::poll::next_look;
+use crate::execute::ready::StepIndex;
+use crate::execute::step::{Call, Moment, Phase, Step, Turn};
+use crate::fleet::{StopMode, StoppedMode};
+
+impl Run<'_> {
+    pub(super) fn begin(&mut self, now: Moment, step: StepIndex) {
+        if self.steps[step].began.is_none() {
+            self.steps[step].began = Some(now);
+            let Step { change, action, .. } = self.steps[step];
+            self.say(now, EventKind::Began { change, action });
+        }
+    }
+
+    /// What follows from an observation or an answer.
+    pub(super) fn take_turn(&mut self, now: Moment, step: StepIndex, turn: Turn) {
+        let change = self.steps[step].change;
+        match turn {
+            Turn::Look(at) => self.want(change, at),
+            Turn::Poll(watch) => {
+                let next = next_look(now, watch.since, self.steps[step].expected);
+                self.want(change, next.min(watch.deadline.max(now)));
+            }
+            Turn::Queue => match self.ready.skipped_by(step) {
+                Some(because) => {
+                    self.skip(now, step, because);
+                    self.fail_followers(now, step);
+                }
+                None => {
+                    let settled = &mut self.steps[step];
+                    if settled.action == Action::Wait {
+                        // It was awaited; from now on it is started or stopped, and that has its own beginning.
+                        settled.action = settled.call_action();
+                        settled.began = None;
+                    }
+                    self.ready.settle(step);
+                }
+            },
+            Turn::Call | Turn::CallAgain => self.wait_for_call(step),
+            Turn::Done(how) => self.complete(now, step, how),
+            Turn::Fail(failure) => self.fail(now, step, failure),
+        }
+    }
+
+    fn complete(&mut self, now: Moment, step: StepIndex, how: How) {
+        let Step { change, action, ref phase, .. } = self.steps[step];
+        let view = self.views[change].as_ref();
+        let took = match (phase, how, view) {
+            (Phase::Awaiting(watch), How::Called, Some(view)) => {
+                Some(view.asked_at.saturating_sub(watch.since))
+            }
+            _ => None,
+        };
+        let kind = EventKind::Completed {
+            change,
+            action,
+            how,
+            power: view.and_then(|view| view.power.clone()).unwrap_or_else(|| self.steps[step].arrived_as()),
+            elapsed: self.elapsed(now, step),
+            took,
+            request_id: self.steps[step].request_id.clone(),
+            stopped_mode: view
+                .map(|view| view.stopped_mode)
+                .filter(|mode| self.is_unwanted(step, how, *mode)),
+        };
+        self.completed_at[change] = Some(now);
+        self.say(now, kind);
+        self.end(step);
+        self.ready.finish(step);
+    }
+
+    /// Whether a stop by a call left the instance billed although it was asked not to be.
+    fn is_unwanted(&self, step: StepIndex, how: How, mode: StoppedMode) -> bool {
+        let wanted = matches!(
+            self.steps[step].call,
+            Some(Call::Stop { policy }) if policy.mode == StopMode::StopCharging
+        );
+        wanted && how == How::Called && mode == StoppedMode::KeepCharging
+    }
+
+    fn fail(&mut self, now: Moment, step: StepIndex, failure: Failure) {
+        let Step { change, action, .. } = self.steps[step];
+        let power = self.views[change].as_ref().and_then(|view| view.power.clone());
+        let elapsed = self.elapsed(now, step);
+        self.say(now, EventKind::Failed { change, action, failure, power, elapsed });
+        self.end(step);
+        self.fail_followers(now, step);
+    }
+
+    /// Skips all that must come after a step that failed or was skipped. A call that was under way when the run was
+    /// interrupted can still fail; those that come after it have been left by then.
+    fn fail_followers(&mut self, now: Moment, step: StepIndex) {
+        for skip in self.ready.fail(step) {
+            if self.steps[skip.step].phase != Phase::Ended {
+                self.skip(now, skip.step, skip.because);
+            }
+        }
+    }
+
+    fn skip(&mut self, now: Moment, step: StepIndex, because: StepIndex) {
+        let root = self.root_of[because].unwrap_or(because);
+        self.root_of[step] = Some(root);
+        let address = |step: StepIndex| self.plan.changes[self.steps[step].change].address.clone();
+        let Step { change, action, .. } = self.steps[step];
+        let kind = EventKind::Skipped { change, action, because: address(because), root: address(root) };
+        self.say(now, kind);
+        self.end(step);
+    }
+
+    /// Ends a step that an interruption leaves as it is.
+    pub(super) fn leave(&mut self, now: Moment, step: StepIndex) {
+        let Step { change, action, ref phase, .. } = self.steps[step];
+        let in_transition = match phase {
+            Phase::Settling(_) | Phase::Awaiting(_) => true,
+            Phase::InDoubt(_) => self.steps[step].may_have_acted,
+            Phase::Queued | Phase::Due | Phase::Calling | Phase::Ended => false,
+        };
+        self.say(now, EventKind::NotReached { change, action, in_transition });
+        self.end(step);
+    }
+
+    pub(super) fn end(&mut self, step: StepIndex) {
+        let Step { change, .. } = self.steps[step];
+        let rank = self.rank_of[step];
+        self.gate(step).forget(rank, step);
+        self.steps[step].phase = Phase::Ended;
+        self.unfinished -= 1;
+        self.providers[self.provider_of[change]].poll.forget(change);
+    }
+
+    fn elapsed(&self, now: Moment, step: StepIndex) -> Duration {
+        self.steps[step].began.map_or(Duration::ZERO, |began| now.saturating_sub(began))
+    }
+}
