@@ -7,7 +7,6 @@
 
 mod batch;
 mod connection;
-mod http;
 mod operations;
 
 use std::collections::{BTreeMap, HashSet};
@@ -15,37 +14,38 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 pub use operations::Permitted;
 
-use super::credentials::Credentials;
+use super::credentials::CredentialSource;
 use super::endpoint::Endpoint;
-use super::request::{Dialect, Page, Request};
+use super::request::{CONNECT_TIMEOUT, Dialect, Page, Request};
 use super::response::{InstancePage, decode_acceptance, decode_batch, decode_instances};
 use super::retry::{Policy, STANDARD};
+use super::transport::{Line, Transport};
 use crate::cloud::{Accepted, Advice, Cloud, LOOK_LIMIT, Refusal, StartRequest, StopRequest};
 use crate::fleet::{InstanceId, Region, Sighting};
 use batch::{judge_items, refused, unsendable};
 use connection::Connection;
-use http::{causes, http_client};
 
-/// Tells the time. Requests carry it, so it should be that of the machine.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+pub use super::surroundings::Clock;
+pub use super::transport::SetupError;
 
 /// The most pages that one look takes. The ids of a look fit on one page; were ECS to hold on to its default of 10
 /// instances a page, they would fit on ten.
 const MOST_PAGES: u32 = 12;
 
-/// What a client is made of. Nothing is read from the environment, except that requests to other machines go through
-/// the proxies that the usual variables name.
+/// What a client is made of. Nothing is read from the environment.
 pub struct Setup {
     /// Where requests are sent.
     pub endpoint: Endpoint,
     /// The region.
     pub region: Region,
-    /// Who asks.
-    pub credentials: Credentials,
+    /// Who asks: looked up for each attempt, because temporary credentials are replaced while a run goes on.
+    pub credentials: CredentialSource,
+    /// How requests leave this machine.
+    pub transport: Transport,
     /// The login name of a RAM user's account (`name@domain`), sent with starts where it is set.
     pub owner_account: Option<String>,
     /// The time.
@@ -57,24 +57,13 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A client in the usual dialect, with at most 16 calls of one action out at once.
+    /// A client in the usual dialect that needs no proxy, with at most 16 calls of one action out at once.
     #[must_use]
-    pub fn new(endpoint: Endpoint, region: Region, credentials: Credentials, clock: Clock) -> Self {
+    pub fn new(endpoint: Endpoint, region: Region, credentials: CredentialSource, clock: Clock) -> Self {
         let max_in_flight = NonZeroUsize::new(16).unwrap_or(NonZeroUsize::MIN);
-        let dialect = Dialect::default();
-        Self { endpoint, region, credentials, owner_account: None, clock, dialect, max_in_flight }
+        let (dialect, transport) = (Dialect::default(), Transport::default());
+        Self { endpoint, region, credentials, transport, owner_account: None, clock, dialect, max_in_flight }
     }
-}
-
-/// Why a client could not be made.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the HTTPS client cannot be set up: {why}. Check the machine's CA certificates and the variables SSL_CERT_FILE \
-     and SSL_CERT_DIR"
-)]
-pub struct SetupError {
-    /// Why, in words.
-    why: String,
 }
 
 /// One region of one account, over HTTP.
@@ -103,7 +92,12 @@ impl Client {
     }
 
     fn with_policy(setup: Setup, policy: Policy) -> Result<Self, SetupError> {
-        let http = http_client(&setup.endpoint).map_err(|error| SetupError { why: causes(&error) })?;
+        let line = Line {
+            encrypted: setup.endpoint.is_encrypted(),
+            local: setup.endpoint.is_loopback(),
+            connect: CONNECT_TIMEOUT,
+        };
+        let http = setup.transport.client(line)?;
         Ok(Self {
             region: setup.region.clone(),
             owner_account: setup.owner_account.clone(),

@@ -1,8 +1,10 @@
 //! How ECS says it: requests, signatures, answers, error codes.
 //!
-//! Everything but [`client`] and its limiter is pure. A request is built ([`request`]), signed ([`sign`]) with [`credentials`], sent to
-//! an [`endpoint`]; the answer is decoded ([`response`]), judged ([`refusal`], [`errors`]) and perhaps asked for again
-//! ([`retry`]), when the limiter of its action says so. Nothing here decides what is started or stopped, and nothing outside of here knows HTTP.
+//! Everything but [`client`] with its limiter, [`sts`], [`transport`] and [`credentials`] is pure. A request is built
+//! ([`request`]), signed ([`sign`]) with [`credentials`] and sent to an [`endpoint`]; the answer is decoded
+//! ([`response`]), judged ([`refusal`], [`errors`]) and perhaps asked for again ([`retry`]), when the limiter of its
+//! action says so. [`sts`] gives credentials for others; [`transport`] is the way out, and [`surroundings`] what is
+//! known of the process. Nothing here decides what is started or stopped, and nothing outside of here knows HTTP.
 
 pub mod client;
 pub mod credentials;
@@ -14,3 +16,9 @@ pub mod request;
 pub mod response;
 pub mod retry;
 pub mod sign;
+pub mod sts;
+pub mod surroundings;
+pub mod transport;
+
+#[cfg(test)]
+mod scripted;

@@ -9,63 +9,139 @@ use super::configuration::Loaded;
 use super::failure::Failure;
 use super::{Level, Session};
 use crate::aliyun::client::{Client, Setup};
-use crate::aliyun::credentials::{self, Credentials};
+use crate::aliyun::credentials::{self, Context, CredentialSource, Credentials, Wanted};
 use crate::aliyun::endpoint::{self, Endpoint};
+use crate::aliyun::sts::Role;
+use crate::aliyun::surroundings::{METADATA_SERVICE, Surroundings};
+use crate::aliyun::transport::Transport;
 use crate::cloud::Clouds;
+use crate::config::{Network, ProviderSettings};
 use crate::fleet::{ProviderAlias, Region};
 use crate::simulator::Simulator;
 
-/// Where the region is looked for, if the file does not name it.
-const REGION_VARIABLES: [&str; 2] = ["ALIBABA_CLOUD_REGION_ID", "ALIBABA_CLOUD_REGION"];
-/// Where the endpoint is looked for, if the file does not name it.
-const ENDPOINT_VARIABLE: &str = "ALIBABA_CLOUD_ENDPOINT_ECS";
+/// Where the region is looked for, if the file does not name it: the names of today, then those that the Alibaba
+/// Cloud CLI and the Terraform provider fall back to.
+const REGION_VARIABLES: [&str; 7] = [
+    "ALIBABA_CLOUD_REGION_ID",
+    "ALIBABA_CLOUD_REGION",
+    "ALIBABACLOUD_REGION_ID",
+    "ALICLOUD_REGION_ID",
+    "ALICLOUD_REGION",
+    "REGION_ID",
+    "REGION",
+];
+/// Where the endpoint is looked for, if the file does not name it. The second is the Terraform provider's.
+const ENDPOINT_VARIABLES: [&str; 2] = ["ALIBABA_CLOUD_ENDPOINT_ECS", "ECS_ENDPOINT"];
 
-/// Makes the connection. Nothing is sent yet.
+/// Makes the connection: looks for credentials, which may ask the services that give them. ECS is not asked yet.
 pub(super) async fn connect(session: &Session<'_>, loaded: &Loaded) -> Result<Clouds<Client>, Failure> {
+    let alias = ProviderAlias::main();
     let setup = if loaded.configuration.provider.simulator.is_some() {
         simulated(session, loaded).await?
     } else {
-        real(session, loaded)?
+        let setup = tokio::select! {
+            setup = real(session, loaded) => setup?,
+            () = session.interruption.asked() => return Err(Failure::Interrupted),
+        };
+        session.console.say(
+            Level::Note,
+            format_args!("{alias}: {}, credentials from {}", setup.region, setup.credentials.place()),
+        );
+        setup
     };
-    Ok(Clouds::from([(ProviderAlias::main(), Arc::new(Client::new(setup)?))]))
+    Ok(Clouds::from([(alias, Arc::new(Client::new(setup)?))]))
 }
 
-fn real(session: &Session<'_>, loaded: &Loaded) -> anyhow::Result<Setup> {
+async fn real(session: &Session<'_>, loaded: &Loaded) -> anyhow::Result<Setup> {
     let provider = &loaded.configuration.provider;
-    let environment = session.environment;
-    let credentials = credentials::from_variables(|name| environment.variable(name))?;
-    let region = match &provider.region {
-        Some(region) => region.clone(),
-        None => region_of_environment(session)?,
+    let around = surroundings(session);
+    let transport = Transport::new(&around)?;
+    let wanted = wanted(provider);
+    let region = region(provider, &wanted, &around)?;
+    let endpoint = endpoint(provider, &region, &around, &loaded.name)?;
+    let context = Context {
+        surroundings: around,
+        transport: transport.clone(),
+        region: Some(region.clone()),
+        vpc: provider.network == Network::Vpc,
     };
-    let written = match &provider.endpoint {
-        Some(endpoint) => Some((endpoint.clone(), loaded.name.clone())),
-        None => environment.variable(ENDPOINT_VARIABLE).map(|value| (value, ENDPOINT_VARIABLE.to_owned())),
-    };
-    let endpoint = match written {
-        Some((endpoint, place)) => {
-            Endpoint::explicit(&endpoint).with_context(|| format!("the endpoint in {place}"))?
-        }
-        None => {
-            if let Err(unknown) = endpoint::check_region(&region) {
-                session.console.say(Level::Warning, unknown);
-            }
-            Endpoint::public(&region)?
-        }
-    };
-    Ok(setup(session, endpoint, region, credentials))
+    let found = credentials::find(&wanted, &context).await?;
+    for warning in &found.warnings {
+        session.console.say(Level::Warning, warning);
+    }
+    Ok(setup(session, endpoint, region, found.source, transport))
 }
 
-fn region_of_environment(session: &Session<'_>) -> anyhow::Result<Region> {
-    for name in REGION_VARIABLES {
-        if let Some(value) = session.environment.variable(name) {
-            return Region::new(&value).with_context(|| format!("the region in {name}"));
-        }
+fn surroundings(session: &Session<'_>) -> Surroundings {
+    let environment = session.environment;
+    Surroundings {
+        variables: Arc::new(move |name| environment.variable(name)),
+        home: environment.home(),
+        clock: Arc::new(move || environment.now()),
+        metadata_service: METADATA_SERVICE.to_owned(),
     }
-    Err(anyhow!(
-        "no region is named: write `provider: {{ region: cn-hangzhou }}` with your region into the file, or set {}",
-        REGION_VARIABLES.join(" or ")
-    ))
+}
+
+fn wanted(provider: &ProviderSettings) -> Wanted {
+    let role = provider.assume_role.clone().map(|role| Role {
+        arn: role.arn,
+        session_name: role.session_name,
+        duration: role.duration,
+        external_id: role.external_id,
+        policy: role.policy,
+    });
+    Wanted { profile: provider.profile.clone(), role }
+}
+
+/// The region of the file, the environment, or the profile that is used.
+fn region(provider: &ProviderSettings, wanted: &Wanted, around: &Surroundings) -> anyhow::Result<Region> {
+    if let Some(region) = &provider.region {
+        return Ok(region.clone());
+    }
+    let found = around
+        .first_variable(&REGION_VARIABLES)
+        .map(|(name, value)| (value, name.to_owned()))
+        .or_else(|| credentials::region_of_profile(wanted, around));
+    match found {
+        Some((text, place)) => Region::new(&text).with_context(|| format!("the region in {place}")),
+        None => Err(anyhow!(
+            "no region is named: write `provider: {{ region: cn-hangzhou }}` with your region into the file, or set \
+             {} or {}; the profile of the Alibaba Cloud CLI has none either",
+            REGION_VARIABLES[0],
+            REGION_VARIABLES[1]
+        )),
+    }
+}
+
+/// The endpoint of the file, the environment, or the region. `name` is what the file is called.
+fn endpoint(
+    provider: &ProviderSettings,
+    region: &Region,
+    around: &Surroundings,
+    name: &str,
+) -> anyhow::Result<Endpoint> {
+    let written = match &provider.endpoint {
+        Some(endpoint) => Some((name.to_owned(), endpoint.clone())),
+        None => around
+            .first_variable(&ENDPOINT_VARIABLES)
+            .map(|(variable, endpoint)| (variable.to_owned(), endpoint)),
+    };
+    if let Some((place, endpoint)) = written {
+        return Endpoint::explicit(&endpoint).with_context(|| format!("the endpoint in {place}"));
+    }
+    if let Err(unknown) = endpoint::check_region(region) {
+        // A question ends itself.
+        let stop = if unknown.near.is_empty() { "." } else { "" };
+        return Err(anyhow!(
+            "{unknown}{stop} If it is newer than this version of powerform, write its endpoint into provider.endpoint or \
+             {}",
+            ENDPOINT_VARIABLES[0]
+        ));
+    }
+    Ok(match provider.network {
+        Network::Public => Endpoint::public(region)?,
+        Network::Vpc => Endpoint::vpc(region)?,
+    })
 }
 
 /// Serves the simulated account on a free port of this machine for as long as this process lives.
@@ -80,23 +156,33 @@ async fn simulated(session: &Session<'_>, loaded: &Loaded) -> anyhow::Result<Set
         None => Region::new(simulator.region())?,
     };
     let key = simulator.first_key();
-    let credentials = Credentials {
+    let credentials = CredentialSource::fixed(Credentials {
         access_key_id: key.id,
         access_key_secret: key.secret,
         security_token: key.token,
         source: format!("the simulated account {}", account.display()),
-    };
+    });
     tokio::spawn(async move {
         if let Err(error) = simulator.serve(listener, std::future::pending()).await {
             tracing::error!(%error, "the simulator has ended");
         }
     });
     let endpoint = Endpoint::explicit(&format!("http://{address}"))?;
-    Ok(setup(session, endpoint, region, credentials))
+    Ok(setup(session, endpoint, region, credentials, Transport::default()))
 }
 
-fn setup(session: &Session<'_>, endpoint: Endpoint, region: Region, credentials: Credentials) -> Setup {
+fn setup(
+    session: &Session<'_>,
+    endpoint: Endpoint,
+    region: Region,
+    credentials: CredentialSource,
+    transport: Transport,
+) -> Setup {
     let environment = session.environment;
-    tracing::debug!(%endpoint, %region, credentials = credentials.source, "connecting");
-    Setup::new(endpoint, region, credentials, Arc::new(move || environment.now()))
+    tracing::debug!(%endpoint, %region, credentials = credentials.place(), "connecting");
+    let clock = Arc::new(move || environment.now());
+    Setup { transport, ..Setup::new(endpoint, region, credentials, clock) }
 }
+
+#[cfg(test)]
+mod tests;

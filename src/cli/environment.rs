@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is the edge that the rest of the program is kept from")]
 
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
@@ -31,6 +32,17 @@ impl Environment {
     #[must_use]
     pub fn variable(self, name: &str) -> Option<String> {
         std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+
+    /// The folder of whoever runs this process: as the official libraries find it.
+    #[must_use]
+    pub fn home(self) -> Option<PathBuf> {
+        let on_drive = || Some(self.variable("HOMEDRIVE")? + &self.variable("HOMEPATH")?);
+        self.variable("HOME")
+            .or_else(on_drive)
+            .or_else(|| self.variable("HOMEPATH"))
+            .or_else(|| self.variable("USERPROFILE"))
+            .map(PathBuf::from)
     }
 
     /// The time of day.

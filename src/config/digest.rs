@@ -7,21 +7,19 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-use super::ProviderSettings;
+use super::provider::ProviderSettings;
 use super::resolve::Resolved;
+use super::role::RoleToAssume;
 use crate::fleet::{Desired, Entry, Members, Need, StopPolicy, Strength, Timeouts};
 
 /// The digest in lower-case hexadecimal.
 pub(super) fn of(resolved: &Resolved) -> String {
     let Resolved { desired, provider, state_path } = resolved;
     let Desired { stack, entries } = desired;
-    let ProviderSettings { region, endpoint, simulator } = provider;
     let mut digest = Meaning(Sha256::new());
     digest.text("powerform configuration 1");
     digest.text(stack.as_str());
-    digest.maybe(region.as_ref().map(|region| region.as_str()));
-    digest.maybe(endpoint.as_deref());
-    digest.maybe(simulator.as_ref().map(|path| path.to_string_lossy()).as_deref());
+    digest.provider(provider);
     digest.maybe(state_path.as_ref().map(|path| path.to_string_lossy()).as_deref());
     digest.number(entries.len() as u64);
     for entry in entries {
@@ -54,6 +52,38 @@ impl Meaning {
     fn maybe(&mut self, text: Option<&str>) {
         self.truth(text.is_some());
         self.text(text.unwrap_or_default());
+    }
+
+    fn provider(&mut self, provider: &ProviderSettings) {
+        let ProviderSettings {
+            region,
+            profile,
+            endpoint,
+            network,
+            signature,
+            format,
+            assume_role,
+            batch_above,
+            max_in_flight,
+            simulator,
+        } = provider;
+        self.maybe(region.as_ref().map(|region| region.as_str()));
+        self.maybe(profile.as_deref());
+        self.maybe(endpoint.as_deref());
+        self.text(network.word());
+        self.text(signature.word());
+        self.text(format.word());
+        self.truth(assume_role.is_some());
+        if let Some(RoleToAssume { arn, session_name, duration, external_id, policy }) = assume_role {
+            self.text(arn);
+            self.text(session_name);
+            self.number(duration.map_or(0, |duration| duration.as_secs()));
+            self.maybe(external_id.as_deref());
+            self.maybe(policy.as_deref());
+        }
+        self.number(u64::from(*batch_above));
+        self.number(u64::from(max_in_flight.get()));
+        self.maybe(simulator.as_ref().map(|path| path.to_string_lossy()).as_deref());
     }
 
     fn entry(&mut self, entry: &Entry, all: &[Entry]) {

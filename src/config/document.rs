@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::endpoint;
 use super::entry::{self, WrittenDefaults, WrittenEntry};
 use super::fields::{Field, Keys, Reader};
-use super::problem::{At, Findings, quoted};
+use super::problem::{At, Findings};
+use super::provider::{self, WrittenProvider};
 use super::source::{self, Source};
 use super::yaml::{self, Value};
-use crate::fleet::{Region, StackName};
+use crate::fleet::StackName;
 
 /// Something with the place where it was written.
 #[derive(Debug, Clone)]
@@ -28,24 +28,10 @@ pub(super) struct Document {
     pub(super) entries: Option<Vec<WrittenEntry>>,
 }
 
-/// The `provider` block.
-#[derive(Debug, Clone, Default)]
-pub(super) struct WrittenProvider {
-    pub(super) region: Option<Region>,
-    pub(super) endpoint: Option<Written<Option<String>>>,
-    pub(super) simulator: Option<Written<Option<PathBuf>>>,
-}
-
 const DOCUMENT: Keys<5> = Keys {
     of: "the document",
     known: ["stack", "provider", "backend", "defaults", "instances"],
     later: &["providers", "required_version", "variables", "schedules", "overrides", "limits", "notify"],
-};
-
-const PROVIDER: Keys<3> = Keys {
-    of: "a provider",
-    known: ["region", "endpoint", "simulator"],
-    later: &["profile", "network", "signature", "format", "assume_role", "batch_above", "max_in_flight"],
 };
 
 const BACKEND: Keys<1> = Keys { of: "a backend", known: ["local"], later: &["s3", "oss", "etcd", "http"] };
@@ -80,40 +66,13 @@ pub(super) fn read(index: usize, source: &Source, findings: &mut Findings) -> Op
             value: reader.name(field, StackName::new, "a name like web-shop"),
         }),
         provider: provider
-            .map(|field| Written { at: reader.at(field.key), value: provider_block(&mut reader, field) }),
+            .map(|field| Written { at: reader.at(field.key), value: provider::provider(&mut reader, field) }),
         backend: backend
             .map(|field| Written { at: reader.at(field.key), value: backend_block(&mut reader, field) }),
         defaults: defaults
             .map(|field| Written { at: reader.at(field.key), value: entry::defaults(&mut reader, field) }),
         entries: instances.map(|field| entry::entries(&mut reader, field)),
     })
-}
-
-fn provider_block<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> WrittenProvider {
-    let Some(pairs) = reader.mapping(field, "keys below it, like `region: cn-hangzhou`") else {
-        return WrittenProvider::default();
-    };
-    let [region, url, simulator] = reader.fields(pairs, &PROVIDER);
-    WrittenProvider {
-        region: region.and_then(|field| reader.name(field, Region::new, "a region like cn-hangzhou")),
-        endpoint: url.map(|field| Written { at: reader.at(field.key), value: endpoint_url(reader, field) }),
-        simulator: simulator.map(|field| Written {
-            at: reader.at(field.key),
-            value: reader.path(field, "the path of an account file, like account.yaml"),
-        }),
-    }
-}
-
-fn endpoint_url<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> Option<String> {
-    let text = reader.text(field, "a URL", "a URL like https://ecs.cn-hangzhou.aliyuncs.com")?;
-    match endpoint::check(&text) {
-        Ok(()) => Some(text.into_owned()),
-        Err(mistake) => {
-            // The URL may hold a password, which belongs into no log; the source line shows it to its author only.
-            let shown = if text.contains('@') { "the URL".to_owned() } else { quoted(&text) };
-            reader.wrong_value(field, format!("{shown} is not an endpoint: {mistake}"), "not an endpoint")
-        }
-    }
 }
 
 fn backend_block<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> Option<PathBuf> {

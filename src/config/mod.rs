@@ -17,7 +17,9 @@ mod fields;
 mod lines;
 mod nearest;
 mod problem;
+mod provider;
 mod resolve;
+mod role;
 mod source;
 mod yaml;
 
@@ -26,10 +28,12 @@ mod tests;
 
 use std::path::PathBuf;
 
-use crate::fleet::{Desired, Region};
+use crate::fleet::Desired;
 
 pub use nearest::nearest;
 pub use problem::{Place, Problem, Problems, Related, Severity};
+pub use provider::{Format, Network, ProviderSettings, Signature};
+pub use role::RoleToAssume;
 pub use source::{LARGEST_SOURCE, Source};
 
 /// The commented file that `powerform init` writes: a valid configuration that touches nothing.
@@ -50,18 +54,6 @@ pub struct Configuration {
     pub digest: String,
     /// What is odd but not wrong.
     pub warnings: Problems,
-}
-
-/// The `provider` block as written. What it leaves out is for the environment to say.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ProviderSettings {
-    /// The region.
-    pub region: Option<Region>,
-    /// The URL to send requests to; `https`, or `http` on a loopback host. See [`endpoint::check`].
-    pub endpoint: Option<String>,
-    /// The account file of the embedded simulator, as written: relative to the folder of the first file. Never
-    /// together with an endpoint.
-    pub simulator: Option<PathBuf>,
 }
 
 /// Reads the files as one configuration: their entries add up, everything else is given once.

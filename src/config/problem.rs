@@ -225,6 +225,12 @@ impl Findings {
         }
     }
 
+    pub(super) fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        for finding in findings {
+            self.add(finding);
+        }
+    }
+
     /// Works out lines and columns and sorts by place. What is written once and used through many aliases is one
     /// problem, at its first place.
     pub(super) fn into_problems(mut self, sources: &[Source]) -> Problems {

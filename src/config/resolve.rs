@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use super::ProviderSettings;
 use super::checks::{self, Fleet};
-use super::document::{Document, Written, WrittenProvider};
+use super::document::{Document, Written};
 use super::entry::{WrittenDefaults, WrittenEntry, WrittenMembers};
 use super::problem::{At, Finding, Findings, Span};
+use super::provider;
 use crate::fleet::{
     Desired, Entry, EntryIndex, Members, Need, ProviderAlias, StackName, StopPolicy, Timeouts,
 };
@@ -24,7 +25,7 @@ pub(super) struct Resolved {
 pub(super) fn resolve(documents: &[Document], all_read: bool, findings: &mut Findings) -> Option<Resolved> {
     let stack = stack(documents, all_read, findings);
     let provider = once("provider", documents.iter().filter_map(|file| file.provider.as_ref()), findings);
-    let provider = provider.map(|written| provider_settings(&written.value, findings)).unwrap_or_default();
+    let provider = provider.map(|written| provider::settings(&written.value, findings)).unwrap_or_default();
     let backend = once("backend", documents.iter().filter_map(|file| file.backend.as_ref()), findings);
     let state_path = backend.and_then(|written| written.value.clone());
     let defaults = once("defaults", documents.iter().filter_map(|file| file.defaults.as_ref()), findings);
@@ -79,23 +80,6 @@ fn once<'d, T>(
         }
     }
     first
-}
-
-fn provider_settings(written: &WrittenProvider, findings: &mut Findings) -> ProviderSettings {
-    let WrittenProvider { region, endpoint, simulator } = written;
-    if let (Some(endpoint), Some(simulator)) = (endpoint, simulator) {
-        findings.add(
-            Finding::error(endpoint.at, "a provider has either an `endpoint` or a `simulator`")
-                .related(simulator.at, "the simulator is here")
-                .note("the embedded simulator has an endpoint of its own")
-                .help("remove one of them"),
-        );
-    }
-    ProviderSettings {
-        region: region.clone(),
-        endpoint: endpoint.as_ref().and_then(|written| written.value.clone()),
-        simulator: simulator.as_ref().and_then(|written| written.value.clone()),
-    }
 }
 
 fn entry(written: &WrittenEntry, needs: Vec<Need>, defaults: WrittenDefaults) -> Option<Entry> {

@@ -4,6 +4,7 @@ mod accepted;
 mod digests;
 mod hostile;
 mod mistakes;
+mod provider;
 
 use super::{Configuration, Problems, Source, read};
 

@@ -7,5 +7,7 @@ mod interop;
 mod readme;
 #[cfg(unix)]
 mod runs;
+mod secrecy;
 mod signing;
 mod stores;
+mod trust;

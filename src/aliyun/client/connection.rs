@@ -8,13 +8,11 @@ use jiff::SignedDuration;
 use reqwest::header::{
     CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue,
 };
-use secrecy::ExposeSecret as _;
 use tokio::time::{Duration, Instant};
 use uuid::Uuid;
 
-use super::http::{header, silence};
 use super::{Clock, Setup};
-use crate::aliyun::credentials::Credentials;
+use crate::aliyun::credentials::{CredentialError, CredentialSource, Credentials};
 use crate::aliyun::endpoint::Endpoint;
 use crate::aliyun::limiter::{Limiter, Passage};
 use crate::aliyun::refusal::{Sent, Silence, judge, of_silence};
@@ -23,6 +21,7 @@ use crate::aliyun::response::{
     Answer, Decoded, Unreadable, body_limit, read_date, read_retry_after, read_window_left,
 };
 use crate::aliyun::retry::{Policy, Retry, Tried};
+use crate::aliyun::transport::{causes, header};
 use crate::cloud::{Advice, Refusal};
 
 /// How an answer is read.
@@ -40,7 +39,7 @@ const UNUSABLE_CREDENTIALS: &str = "set the access key and the security token ag
 /// What all calls of a client share.
 pub(super) struct Connection {
     endpoint: Endpoint,
-    credentials: Arc<Credentials>,
+    credentials: CredentialSource,
     clock: Clock,
     dialect: Dialect,
     max_in_flight: NonZeroUsize,
@@ -54,11 +53,10 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(setup: Setup, http: reqwest::Client, policy: Policy) -> Self {
-        let Setup { endpoint, credentials, clock, dialect, max_in_flight, region: _, owner_account: _ } =
-            setup;
+        let Setup { endpoint, credentials, clock, dialect, max_in_flight, .. } = setup;
         Self {
             endpoint,
-            credentials: Arc::new(credentials),
+            credentials,
             clock,
             dialect,
             max_in_flight,
@@ -84,12 +82,9 @@ impl Connection {
         Arc::clone(limiters.entry(action).or_insert_with(new))
     }
 
-    /// The credentials to sign with: the one place where calls get them. `refused` are those that ECS has just
-    /// refused; who gets the same again need not try them.
-    async fn credentials(&self, refused: Option<&Credentials>) -> Result<Arc<Credentials>, Refusal> {
-        // Keys that were given once are all that there is; none takes the place of a refused one.
-        let _ = refused;
-        Ok(Arc::clone(&self.credentials))
+    #[cfg(test)]
+    pub(super) fn source(&self) -> &CredentialSource {
+        &self.credentials
     }
 
     /// Sends a request until there is an answer that counts, as the policy and the limiter allow.
@@ -103,7 +98,6 @@ impl Connection {
         let deadline = begun + self.policy.deadline;
         let effect = request.operation.effect;
         let limiter = self.limiter(request.operation.action);
-        let mut credentials = self.credentials(None).await?;
         let mut tried = Tried::default();
         loop {
             let entered = match effect {
@@ -116,6 +110,8 @@ impl Connection {
                     return Err(counted(not_now.into_refusal(request.operation.action), tried));
                 }
             };
+            // Asked for each time: temporary ones are replaced while a run goes on.
+            let credentials = self.credentials.current().await.map_err(|error| no_credentials(&error))?;
             let limit = match effect {
                 Effect::Read => deadline.saturating_duration_since(Instant::now()),
                 Effect::Write => Duration::MAX,
@@ -123,7 +119,7 @@ impl Connection {
             tried.attempts = tried.attempts.saturating_add(1);
             let outcome = self.attempt(request, decode, &credentials, tried.attempts, limit).await;
             permit.answered(passage(&outcome), fastrand::f64());
-            let refusal = match outcome {
+            let mut refusal = match outcome {
                 Ok(decoded) => return Ok(Answered { decoded, credentials }),
                 Err(refusal) => refusal,
             };
@@ -139,11 +135,14 @@ impl Connection {
                 Retry::After(pause) => tokio::time::sleep(pause).await,
                 Retry::WithOtherCredentials => {
                     tried.renewals += 1;
-                    let others = self.credentials(Some(&credentials)).await?;
-                    if are_the_same(&others, &credentials) {
-                        return Err(counted(refusal, tried));
+                    match self.credentials.replace(&credentials).await {
+                        Ok(true) => {}
+                        Ok(false) => return Err(counted(refusal, tried)),
+                        Err(error) => {
+                            refusal.message.push_str(&format!(" (and {error})"));
+                            return Err(counted(refusal, tried));
+                        }
                     }
-                    credentials = others;
                 }
                 Retry::Never => return Err(counted(refusal, tried)),
             }
@@ -243,13 +242,15 @@ fn unusable_credentials(credentials: &Credentials) -> Refusal {
     refusal
 }
 
-fn are_the_same(one: &Credentials, other: &Credentials) -> bool {
-    let token = |credentials: &Credentials| {
-        credentials.security_token.as_ref().map(|token| token.expose_secret().to_owned())
-    };
-    one.access_key_id == other.access_key_id
-        && one.access_key_secret.expose_secret() == other.access_key_secret.expose_secret()
-        && token(one) == token(other)
+/// What the caller is told when there is nothing to sign with: nothing was sent.
+fn no_credentials(error: &CredentialError) -> Refusal {
+    Refusal::new(Advice::Final, error.to_string())
+}
+
+/// What an error of the HTTP library means for the request.
+fn silence(error: reqwest::Error) -> Silence {
+    let why = causes(&error);
+    if error.is_connect() { Silence::NotConnected(why) } else { Silence::Broken(why) }
 }
 
 /// What an outcome says of the window in which calls are counted.

@@ -2,6 +2,7 @@
 //! run out and generous where it must not.
 
 mod operations;
+mod renewal;
 mod server;
 
 use std::sync::Mutex;
@@ -11,7 +12,10 @@ use tokio::net::TcpListener;
 use tokio::time::Duration;
 
 use self::server::{Reply, SECRET, Server, accepted, failure, json};
+use jiff::Timestamp;
+
 use super::*;
+use crate::aliyun::credentials::Credentials;
 use crate::fleet::{Power, StopMode, StopPolicy};
 
 /// As patient as the standard policy in numbers, but not in time.
@@ -22,16 +26,20 @@ const QUICK: Policy = Policy {
     ..STANDARD
 };
 
+fn credentials_of(security_token: Option<&str>) -> Credentials {
+    Credentials {
+        access_key_id: "testid".to_owned(),
+        access_key_secret: SECRET.into(),
+        security_token: security_token.map(Into::into),
+        source: "a test".to_owned(),
+    }
+}
+
 fn setup_of(address: &str) -> Setup {
     let seconds = AtomicI64::new(1_800_000_000);
     let clock =
         move || Timestamp::from_second(seconds.fetch_add(1, Ordering::Relaxed)).expect("within range");
-    let credentials = Credentials {
-        access_key_id: "testid".to_owned(),
-        access_key_secret: SECRET.into(),
-        security_token: None,
-        source: "a test".to_owned(),
-    };
+    let credentials = CredentialSource::fixed(credentials_of(None));
     let endpoint = Endpoint::explicit(address).expect("loopback");
     Setup::new(endpoint, Region::new("cn-hangzhou").expect("valid"), credentials, Arc::new(clock))
 }
@@ -265,7 +273,7 @@ async fn each_attempt_is_one_log_line_and_no_level_shows_a_secret() {
     let guard = tracing::subscriber::set_default(subscriber);
     let server = Server::start(vec![failure(500, "Internal\\u001bError"), page(&["i-1"], "")]).await;
     let mut setup = setup_of(&server.address);
-    setup.credentials.security_token = Some("t0ken/x".into());
+    setup.credentials = CredentialSource::fixed(credentials_of(Some("t0ken/x")));
     let client = Client::with_policy(setup, QUICK).expect("a client");
     client.describe(&[id("i-1"), id("i-2")]).await.expect("a look");
     drop(guard);

@@ -1,17 +1,71 @@
 //! Who asks: access keys, and where each kind of them is found.
 //!
-//! One file for each place that is looked at. Secrets live in types that print as redacted; the only ways out are
-//! signing a request and [`Credentials::redact`], which takes them out of texts.
+//! One file for each place that is looked at, behind one trait ([`provider`]); [`chain`] says in which order, and
+//! [`source`] holds what was found and renews it. Secrets live in types that print as redacted; the only ways out are
+//! signing a request and [`Credentials::redact`], which takes them out of texts. What files, programs and servers say
+//! is never quoted where it may hold one.
 
+mod chain;
+mod cli_profile;
 mod environment;
+mod error;
+mod external;
+mod ini;
+mod issued;
+mod metadata;
+mod oidc;
+mod provider;
+mod role;
+mod source;
+mod uri;
 
 use std::fmt;
+use std::path::Path;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use self::provider::{Fetching, Grant, Missing};
 use super::sign::percent_encode;
+use super::sts::Sts;
 
-pub use environment::{EnvironmentError, from_variables};
+pub use chain::{Found, Wanted, find, region_of_profile};
+pub use error::{CredentialError, PassedOver};
+pub(super) use issued::{Issued, SecretObject};
+pub use provider::Context;
+pub use source::CredentialSource;
+
+/// The name of a session where nobody gives it one.
+const SESSION_NAME: &str = "powerform";
+
+/// Whether an error code says that the service refuses the credentials themselves, before it looks at the request.
+/// Other ones may be accepted.
+#[must_use]
+pub fn refuses(code: &str) -> bool {
+    code == "InvalidAccessKeyId"
+        || code.starts_with("InvalidAccessKeyId.")
+        || code.starts_with("InvalidSecurityToken")
+}
+
+/// The Security Token Service, where these surroundings and this network reach it.
+///
+/// # Errors
+/// [`CredentialError`] if the environment names an endpoint that is none, or TLS cannot be set up.
+pub fn security_token_service(context: &Context) -> Result<Sts, CredentialError> {
+    role::sts(context, None, false, None).map_err(|missing| CredentialError::Unusable {
+        place: "the Security Token Service".to_owned(),
+        why: missing.why().to_owned(),
+    })
+}
+
+/// What a place that need not be waited for gives.
+fn ready<'a>(outcome: Result<Grant, Missing>) -> Fetching<'a> {
+    Box::pin(std::future::ready(outcome))
+}
+
+fn open_file_warning(path: &Path) -> String {
+    let path = path.display();
+    format!("others on this machine may read the credentials in {path}: run `chmod 600 {path}`")
+}
 
 /// An access key, and the security token that belongs to it where it is a temporary one (STS).
 #[derive(Clone)]

@@ -140,7 +140,7 @@ const DOCUMENTS: &[(&str, &[&str])] = &[
             "3:21 \"a/b\" is not a region id",
             "3:26 a provider has either an `endpoint` or a `simulator`",
             "3:36 \"http://ecs.aliyuncs.com\" is not an endpoint: plain http:// is accepted on loopback hosts only (127.0.0.0/8, ::1, localhost); write https://",
-            "3:75 `profile` is not supported by this version yet",
+            "3:75 `profile` has no effect beside a `simulator`",
             "3:87 unknown key \"regoin\" in a provider",
         ],
     ),
@@ -172,13 +172,11 @@ const DOCUMENTS: &[(&str, &[&str])] = &[
 fn every_later_key_of_the_language_is_known_and_refused() {
     let document = |at: &str, key: &str| match at {
         "" => format!("stack: s\ninstances: {{}}\n{key}: {{}}\n"),
-        "provider" => format!("stack: s\ninstances: {{}}\nprovider: {{ {key}: x }}\n"),
         "backend" => format!("stack: s\ninstances: {{}}\nbackend: {{ {key}: {{}} }}\n"),
         _ => format!("stack: s\ninstances: {{ a: {{ id: i-a, status: any, {key}: x }} }}\n"),
     };
     for (at, keys) in [
         ("", "providers required_version variables schedules overrides limits notify"),
-        ("provider", "profile network signature format assume_role batch_above max_in_flight"),
         ("backend", "s3 oss etcd http"),
         ("entry", "provider ready allow_autoscaling on_no_stock order pause on_failure"),
     ] {

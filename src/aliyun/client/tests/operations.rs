@@ -66,7 +66,7 @@ async fn a_token_that_no_header_can_carry_is_named_and_nothing_is_sent() {
     let server = Server::start(vec![accepted()]).await;
     let mut setup = setup_of(&server.address);
     setup.dialect.signature = Signature::V3;
-    setup.credentials.security_token = Some("s3cr\net".into());
+    setup.credentials = CredentialSource::fixed(credentials_of(Some("s3cr\net")));
     let client = Client::with_policy(setup, QUICK).expect("a client");
     let refusal = client.start(start_of("i-1")).await.expect_err("unusable");
     assert_eq!(refusal.advice, Advice::Final);
