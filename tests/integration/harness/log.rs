@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use powerform::simulator::log::ACCEPTED;
-use powerform::simulator::{LogEvent, LogLine, RequestLine, read_log};
+use powerform::simulator::{ItemLine, LogEvent, LogLine, RequestLine, read_log};
 use serde::Deserialize;
 
 /// The log, or the part of it since some moment.
@@ -17,30 +17,38 @@ pub(crate) struct CloudLog {
     lines: Vec<LogLine>,
 }
 
-/// A call of StartInstance or StopInstance that reached the cloud.
+/// A call of StartInstance or StopInstance that reached the cloud, or one instance's part of a batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PowerCall<'l> {
     pub(crate) at: Timestamp,
     pub(crate) request: &'l RequestLine,
+    /// Its part of the request, if that was a batch.
+    item: Option<&'l ItemLine>,
 }
 
 impl PowerCall<'_> {
     /// Whether it is this call of this instance.
     pub(crate) fn is(&self, action: &str, id: &str) -> bool {
-        self.request.action == action && self.instance() == id
+        self.action() == action && self.instance() == id
+    }
+
+    /// The action for one instance, also where it came in a batch.
+    pub(crate) fn action(&self) -> &str {
+        self.request.action.trim_end_matches('s')
     }
 
     pub(crate) fn instance(&self) -> &str {
-        self.request.instance.as_deref().unwrap_or_default()
+        let own = || self.request.instance.as_deref().unwrap_or_default();
+        self.item.map_or_else(own, |item| &item.instance)
     }
 
     pub(crate) fn was_accepted(&self) -> bool {
-        self.request.answer == ACCEPTED
+        self.item.map_or(&self.request.answer, |item| &item.answer) == ACCEPTED
     }
 
     /// `Start i-a`.
     pub(crate) fn words(&self) -> String {
-        format!("{} {}", self.request.action.trim_end_matches("Instance"), self.instance())
+        format!("{} {}", self.action().trim_end_matches("Instance"), self.instance())
     }
 
     /// A parameter, as it was sent.
@@ -95,10 +103,21 @@ impl CloudLog {
 
     /// The calls of StartInstance and StopInstance, in order, whatever became of them.
     pub(crate) fn calls(&self) -> Vec<PowerCall<'_>> {
-        self.requests()
-            .filter(|(_, request)| matches!(request.action.as_str(), "StartInstance" | "StopInstance"))
-            .map(|(at, request)| PowerCall { at, request })
-            .collect()
+        let mut calls = Vec::new();
+        for (at, request) in self.requests() {
+            match request.action.as_str() {
+                "StartInstance" | "StopInstance" => calls.push(PowerCall { at, request, item: None }),
+                "StartInstances" | "StopInstances" => {
+                    calls.extend(request.items.iter().map(|item| PowerCall {
+                        at,
+                        request,
+                        item: Some(item),
+                    }));
+                }
+                _ => {}
+            }
+        }
+        calls
     }
 
     /// How many calls of this action about this instance were accepted.
@@ -118,6 +137,10 @@ impl CloudLog {
         for line in self.lines.iter().take_while(|line| line.at <= at) {
             let phases = match &line.event {
                 LogEvent::Request(request) if request.instance.as_deref() == Some(id) => &request.phases,
+                LogEvent::Request(request) => match request.items.iter().find(|item| item.instance == id) {
+                    Some(item) => &item.phases,
+                    None => continue,
+                },
                 LogEvent::Set { instance, phases } if instance == id => phases,
                 _ => continue,
             };
