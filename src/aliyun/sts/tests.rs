@@ -58,7 +58,8 @@ fn assert_signed(asked: &Asked) {
 #[tokio::test]
 async fn a_role_is_assumed_by_a_signed_request() {
     let server = Server::start(|_, _| Said::Body(200, ISSUED.to_owned())).await;
-    let issued = sts(&server).assume_role(&credentials(Some("t0ken/+of-sts")), &role()).await.expect("issued");
+    let issued =
+        sts(&server).assume_role(&credentials(Some("t0ken/+of-sts")), &role()).await.expect("issued");
     assert_eq!(issued.access_key_id, "STS.new");
     assert_eq!(issued.security_token.expose_secret(), "n3w-token");
     assert_eq!(issued.expires.to_string(), "2027-01-15T09:00:00Z");
