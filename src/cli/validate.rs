@@ -11,7 +11,7 @@ pub(super) fn run(session: &Session<'_>, arguments: &Validate) -> Result<Exit, F
     let outcome = load(session);
     if arguments.json {
         let diagnostics = match &outcome {
-            Ok(_) => Vec::new(),
+            Ok(loaded) => loaded.warnings.clone(),
             Err(Failure::Configuration { diagnostics, .. }) => diagnostics.clone(),
             Err(Failure::Other(error)) => {
                 vec![Diagnostic::new(Severity::Error, super::Chain(error).to_string(), "")]

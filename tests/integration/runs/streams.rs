@@ -40,6 +40,19 @@ fn json_is_all_that_is_on_stdout() {
 }
 
 #[test]
+fn a_valid_configuration_tells_its_warnings_to_people_and_programs() {
+    let scenario = scenario();
+    scenario.write_configuration("instances: { a: { id: i-a, status: Stopped, prevent_stop: true } }\n");
+    let words = scenario.run(&["validate"]).exits(0).complains(&["warning: ", "prevent_stop"]);
+    assert!(words.stdout.contains("is valid"), "{}", words.stdout);
+    let run = scenario.run(&["validate", "--json"]).exits(0);
+    let document: serde_json::Value = serde_json::from_str(&run.stdout).expect("one document");
+    assert_eq!((&document["valid"], &document["warning_count"]), (&true.into(), &1.into()));
+    assert_eq!(document["diagnostics"][0]["severity"], "warning");
+    assert_eq!(document["diagnostics"][0]["range"]["start"]["line"], 3);
+}
+
+#[test]
 fn an_apply_that_can_ask_nobody_refuses_before_it_does_anything() {
     let scenario = scenario();
     for arguments in [&["apply"][..], &["apply", "--json"]] {
