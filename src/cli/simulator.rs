@@ -56,6 +56,6 @@ async fn serve(session: &Session<'_>, arguments: &Serve) -> Result<Exit, Failure
     session
         .console
         .result(&format!("Serving {} on http://{address} until interrupted.\n", arguments.account.display()));
-    simulator.serve(listener, session.interruption.asked()).await.context("the simulator has failed")?;
+    simulator.serve(listener, session.interruption.asked()).await.context("the simulator has ended")?;
     Ok(Exit::Success)
 }

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::harness::{Running, Scenario};
+use crate::harness::{Running, Scenario, World};
 
 const ACCOUNT: &str = "instances: [{ id: i-a }, { id: i-b }]\n";
 const CONFIGURATION: &str = "instances:
@@ -50,6 +50,21 @@ fn a_valid_configuration_tells_its_warnings_to_people_and_programs() {
     assert_eq!((&document["valid"], &document["warning_count"]), (&true.into(), &1.into()));
     assert_eq!(document["diagnostics"][0]["severity"], "warning");
     assert_eq!(document["diagnostics"][0]["range"]["start"]["line"], 3);
+}
+
+#[test]
+fn a_simulator_whose_account_was_changed_under_it_ends_with_a_word() {
+    let scenario = Scenario::in_world(World::Served, ACCOUNT, CONFIGURATION);
+    scenario.converge();
+    scenario.write_account("instances: [{ id: i-a }, { id: i-b }, { id: i-c }]\n");
+    scenario.click("i-c", "Running");
+    let mut scenario = scenario;
+    scenario.run(&["plan"]).exits(0).complains(&["could not be looked at"]);
+    let server = scenario.take_server();
+    let ended = server.finish();
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("error: the simulator has ended: "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("changed account file: start this simulator again"), "{}", ended.stderr);
 }
 
 #[test]
