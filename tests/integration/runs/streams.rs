@@ -68,6 +68,20 @@ fn a_simulator_whose_account_was_changed_under_it_ends_with_a_word() {
 }
 
 #[test]
+fn every_problem_of_an_account_file_has_a_line_of_its_own_and_what_it_quotes_breaks_none() {
+    let scenario = scenario();
+    scenario.write_account("instances: [{ id: \"a\\nerror: b\" }, { id: i-a, start: soon }]\n");
+    for arguments in [&["plan"][..], &["simulator", "--account", "account.yaml"]] {
+        let refused = scenario.run(arguments).exits(1);
+        let lines: Vec<&str> = refused.stderr.lines().collect();
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        assert!(lines[0].starts_with("error: the simulator's account file"), "{lines:?}");
+        assert!(lines[1].contains("account.yaml:5:") && lines[1].contains(r"a\nerror: b"), "{lines:?}");
+        assert!(lines[2].starts_with("  ") && lines[2].contains("account.yaml:5:"), "{lines:?}");
+    }
+}
+
+#[test]
 fn an_apply_that_can_ask_nobody_refuses_before_it_does_anything() {
     let scenario = scenario();
     for arguments in [&["apply"][..], &["apply", "--json"]] {
