@@ -9,6 +9,7 @@ use super::Session;
 use super::arguments::{Serve, Simulator, SimulatorCommand};
 use super::failure::{Exit, Failure};
 use crate::fleet::duration::Words;
+use crate::render::visible::visible;
 use crate::simulator;
 
 /// A longer lag is told instead.
@@ -19,6 +20,7 @@ pub(super) async fn run(session: &Session<'_>, arguments: Simulator) -> Result<E
         (Some(SimulatorCommand::Set { account, id, status }), _) => {
             let simulator = simulator::Simulator::open(&session.path(&account))?;
             simulator.set(&id, &status)?;
+            let (id, status) = (visible(&id), visible(&status));
             let lag = simulator.lag();
             if lag <= LONGEST_LAG_TO_WAIT_OUT {
                 // Whoever looks next shall see it.
@@ -53,9 +55,10 @@ async fn serve(session: &Session<'_>, arguments: &Serve) -> Result<Exit, Failure
     }
     let listener = TcpListener::bind(address).await.with_context(context)?;
     let address = listener.local_addr().with_context(context)?;
+    let account = arguments.account.display().to_string();
     session
         .console
-        .result(&format!("Serving {} on http://{address} until interrupted.\n", arguments.account.display()));
+        .result(&format!("Serving {} on http://{address} until interrupted.\n", visible(&account)));
     simulator.serve(listener, session.interruption.asked()).await.context("the simulator has ended")?;
     Ok(Exit::Success)
 }

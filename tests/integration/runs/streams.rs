@@ -82,6 +82,29 @@ fn every_problem_of_an_account_file_has_a_line_of_its_own_and_what_it_quotes_bre
 }
 
 #[test]
+fn nothing_that_a_path_or_an_argument_holds_repaints_the_terminal() {
+    let scenario = scenario();
+    let odd = "odd\u{1b}[31m.yaml";
+    for (from, to) in [("powerform.yaml", odd), ("account.yaml", "acc\u{1b}[31m.yaml")] {
+        std::fs::copy(scenario.folder().join(from), scenario.folder().join(to)).expect("a copy");
+    }
+    std::fs::create_dir(scenario.folder().join("\u{1b}[31m")).expect("a folder");
+    for arguments in [
+        &["-f", odd, "validate"][..],
+        &["plan", "--out", "plan\u{1b}[31m"],
+        &["simulator", "set", "--account", "account.yaml", "i-a", "Melting\u{1b}[31m"],
+        &["-C", "\u{1b}[31m", "init"],
+    ] {
+        let ran = scenario.start(arguments).finish_among_others().exits(0).prints(&[r"\u{1b}[31m"]);
+        assert!(!ran.stdout.contains('\u{1b}') && !ran.stderr.contains('\u{1b}'), "{ran:?}");
+    }
+    let mut command = scenario.command(&["simulator", "--account", "acc\u{1b}[31m.yaml"]);
+    let mut server = Running::start(&mut command);
+    server.until("it serves", |server| server.stdout().contains('\n'));
+    assert!(server.stdout().starts_with(r"Serving acc\u{1b}[31m.yaml on"), "{}", server.stdout());
+}
+
+#[test]
 fn an_apply_that_can_ask_nobody_refuses_before_it_does_anything() {
     let scenario = scenario();
     for arguments in [&["apply"][..], &["apply", "--json"]] {
