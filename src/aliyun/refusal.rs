@@ -115,7 +115,7 @@ fn refused(answer: &Answer, sent: &Sent<'_>, failure: Failure) -> Refusal {
     let kept = |text: &str, longest: usize| bounded(&sent.credentials.redact(text), longest);
     Refusal {
         advice,
-        code: Some(kept(&code, LONGEST_CODE)),
+        code: Some(bounded(&sent.credentials.redact_code(&code), LONGEST_CODE)),
         message: kept(&message, LONGEST_MESSAGE),
         request_id: request_id.as_ref().or(answer.request_id.as_ref()).map(|id| kept(id, LONGEST_CODE)),
         http_status: Some(answer.status),
@@ -135,7 +135,7 @@ pub fn of_item(
 ) -> Refusal {
     let meaning = meaning_of(&item.code, 200, operation.effect, None);
     let kept = |text: &str, longest: usize| bounded(&credentials.redact(text), longest);
-    let code = kept(&item.code, LONGEST_CODE);
+    let code = bounded(&credentials.redact_code(&item.code), LONGEST_CODE);
     let message = match item.message.as_str() {
         "" => format!("ECS refused the instance in {} with {code}", operation.action),
         words => kept(words, LONGEST_MESSAGE),

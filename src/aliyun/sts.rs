@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::credentials::{Credentials, Issued, SecretObject};
+use super::credentials::{Credentials, Issued, SecretObject, has_shape_of_a_code, without_secret};
 use super::endpoint::Endpoint;
 use super::errors::clock_skew;
 use super::sign;
@@ -287,16 +287,14 @@ impl Sts {
 
 impl Question<'_> {
     fn redact(&self, text: &str) -> String {
-        let mut text = match self.by {
+        let text = match self.by {
             Some(by) => by.redact(text),
             None => text.to_owned(),
         };
-        if let Some(secret) =
-            self.secret.map(|secret| secret.expose_secret().trim()).filter(|s| !s.is_empty())
-        {
-            text = text.replace(secret, "[REDACTED]").replace(&sign::percent_encode(secret), "[REDACTED]");
+        match self.secret {
+            Some(secret) => without_secret(&text, secret.expose_secret().trim()),
+            None => text,
         }
-        text
     }
 
     fn refused(
@@ -322,7 +320,8 @@ impl Question<'_> {
         if let Some(id) = answer.text("RequestId") {
             message.push_str(&format!(" (request {})", self.redact(id).chars().take(80).collect::<String>()));
         }
-        let code = self.redact(code).chars().take(120).collect();
+        let code = if has_shape_of_a_code(code) { code.to_owned() } else { self.redact(code) };
+        let code = code.chars().take(120).collect();
         StsError::Refused { action: self.action, code, message, remedy }
     }
 }

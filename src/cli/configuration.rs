@@ -19,6 +19,8 @@ pub(super) const DEFAULT_FILE: &str = "powerform.yaml";
 /// A configuration, and where it was found.
 pub(super) struct Loaded {
     pub(super) configuration: Configuration,
+    /// The warnings about it, which have been shown, for programs.
+    pub(super) warnings: Vec<Diagnostic>,
     /// How the first file is called in messages.
     pub(super) name: String,
     /// Relative paths in the configuration begin here: at the folder of the first file.
@@ -47,11 +49,9 @@ pub(super) fn load(session: &Session<'_>) -> Result<Loaded, Failure> {
     let sources = Sources::read(session)?;
     match config::read(&sources.sources) {
         Ok(configuration) => {
-            if !configuration.warnings.is_empty() {
-                let (text, diagnostics) = sources.show(session, &configuration.warnings);
-                session.console.problems(&text, &diagnostics);
-            }
-            Ok(Loaded { configuration, name: sources.name, folder: sources.folder })
+            let (text, warnings) = sources.show(session, &configuration.warnings);
+            session.console.problems(&text, &warnings);
+            Ok(Loaded { configuration, warnings, name: sources.name, folder: sources.folder })
         }
         Err(problems) => {
             let (text, diagnostics) = sources.show(session, &problems);

@@ -125,14 +125,22 @@ impl Console {
 
     /// Says a sentence on stderr. It may quote anything.
     pub(super) fn say(&self, level: Level, message: impl Display) {
+        self.say_lines(level, &[message.to_string()]);
+    }
+
+    /// Says several lines on stderr, those after the first one indented. Each may quote anything.
+    pub(super) fn say_lines(&self, level: Level, lines: &[String]) {
         let (heading, ink) = match level {
             Level::Error => ("error", Ink::Trouble),
             Level::Warning => ("warning", Ink::Caution),
             Level::Note => ("note", Ink::Aside),
         };
         let style = if self.err_coloured { Style::coloured() } else { Style::plain() };
-        let message = message.to_string();
-        let text = format!("{}: {}\n", style.paint(ink, heading), visible(&message));
+        let Some((first, rest)) = lines.split_first() else { return };
+        let mut text = format!("{}: {}\n", style.paint(ink, heading), visible(first));
+        for line in rest {
+            text.push_str(&format!("  {}\n", visible(line)));
+        }
         self.to_stderr(&text);
         let severity = match level {
             Level::Error => Severity::Error,
@@ -140,7 +148,10 @@ impl Console {
             Level::Note => return,
         };
         if self.takes_json_lines() {
-            self.json_line(&v1::diagnostic(self.environment.now(), &Diagnostic::new(severity, message, "")));
+            self.json_line(&v1::diagnostic(
+                self.environment.now(),
+                &Diagnostic::new(severity, first, rest.join("\n")),
+            ));
         }
     }
 

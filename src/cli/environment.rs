@@ -63,12 +63,13 @@ impl Environment {
             .unwrap_or_else(|| "an unnamed host".to_owned())
     }
 
-    /// Who runs this process.
+    /// Who runs this process: by name, or, as in a container or a scheduled job that sets none, by number.
     #[must_use]
     pub fn user(self) -> String {
         ["USER", "LOGNAME", "USERNAME"]
             .iter()
             .find_map(|name| self.variable(name))
+            .or_else(user_number)
             .unwrap_or_else(|| "an unnamed user".to_owned())
     }
 
@@ -79,5 +80,29 @@ impl Environment {
         let told = self.variable("COLUMNS").and_then(|columns| columns.parse().ok());
         let terminal = || console::Term::stderr().size_checked().map(|(_, columns)| usize::from(columns));
         told.or_else(terminal).unwrap_or(100).clamp(40, 400)
+    }
+}
+
+/// `uid 1000`. The owner of a process's folder is the user that it runs as.
+#[cfg(unix)]
+fn user_number() -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").ok().map(|folder| format!("uid {}", folder.uid()))
+}
+
+#[cfg(not(unix))]
+fn user_number() -> Option<String> {
+    None
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_whom_no_variable_names_is_told_by_number() {
+        let number = user_number().expect("/proc is there");
+        let number = number.strip_prefix("uid ").expect("in words");
+        assert!(number.parse::<u32>().is_ok(), "{number}");
     }
 }

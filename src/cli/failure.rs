@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::render::json::v1::Diagnostic;
+use crate::simulator::SimulatorError;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,19 @@ impl Failure {
             Self::Configuration { .. } | Self::Other(_) => Exit::Failure,
             Self::Interrupted => Exit::Interrupted,
         }
+    }
+}
+
+/// What to say of an error, in lines of this program's own making: what any of them quotes breaks no line.
+pub(super) fn lines(error: &anyhow::Error) -> Vec<String> {
+    match error.downcast_ref::<SimulatorError>() {
+        Some(SimulatorError::Account { path, problems }) => {
+            let path = path.display();
+            let heading = format!("the simulator's account file {path} is not sound:");
+            let problems = problems.iter().map(|problem| format!("{path}:{problem}"));
+            std::iter::once(heading).chain(problems).collect()
+        }
+        _ => vec![Chain(error).to_string()],
     }
 }
 

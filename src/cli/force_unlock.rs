@@ -6,6 +6,7 @@ use super::Session;
 use super::arguments::ForceUnlock;
 use super::configuration::load;
 use super::failure::{Exit, Failure};
+use crate::render::visible::visible;
 use crate::state::Store as _;
 
 pub(super) async fn run(session: &Session<'_>, arguments: &ForceUnlock) -> Result<Exit, Failure> {
@@ -25,6 +26,6 @@ pub(super) async fn run(session: &Session<'_>, arguments: &ForceUnlock) -> Resul
         super::approval::ask(session, &what).await?;
     }
     let was = store.force_unlock(arguments.id).await?;
-    session.console.result(&format!("Removed the lock of {was}.\n"));
+    session.console.result(&format!("Removed the lock of {}.\n", visible(&was.to_string())));
     Ok(Exit::Success)
 }

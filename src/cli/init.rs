@@ -10,6 +10,7 @@ use super::configuration::DEFAULT_FILE;
 use super::failure::{Exit, Failure};
 use super::{Level, Session};
 use crate::config::TEMPLATE;
+use crate::render::visible::visible;
 
 /// What keeps states out of a repository.
 const IGNORE_RULE: &str = "state/\n";
@@ -21,9 +22,9 @@ pub(super) fn run(session: &Session<'_>) -> Result<Exit, Failure> {
     }
     let ignore = session.path(Path::new(".gitignore"));
     if write_new(&ignore, IGNORE_RULE)? {
-        session.console.result(&format!("Wrote {} and {}.\n", path.display(), ignore.display()));
+        session.console.result(&format!("Wrote {} and {}.\n", shown(&path), shown(&ignore)));
     } else {
-        session.console.result(&format!("Wrote {}.\n", path.display()));
+        session.console.result(&format!("Wrote {}.\n", shown(&path)));
         let has_rule = std::fs::read_to_string(&ignore).is_ok_and(|text| {
             text.lines().any(|line| matches!(line.trim(), "state" | "state/" | "/state" | "/state/"))
         });
@@ -33,7 +34,7 @@ pub(super) fn run(session: &Session<'_>) -> Result<Exit, Failure> {
             std::fs::create_dir_all(session.path(Path::new("state")))
                 .context("cannot make the folder for states")?;
             if write_new(&inner, "*\n!.gitignore\n")? {
-                session.console.result(&format!("Wrote {}.\n", inner.display()));
+                session.console.result(&format!("Wrote {}.\n", shown(&inner)));
             } else {
                 session.console.say(
                     Level::Note,
@@ -47,6 +48,10 @@ pub(super) fn run(session: &Session<'_>) -> Result<Exit, Failure> {
     }
     session.console.result("Next: name your instances in it, then run `powerform plan`.\n");
     Ok(Exit::Success)
+}
+
+fn shown(path: &Path) -> String {
+    visible(&path.display().to_string()).into_owned()
 }
 
 /// Writes a file that is not there yet. False if it is.

@@ -122,7 +122,7 @@ async fn run(arguments: Arguments, console: &Console) -> Exit {
         Err(failure) => {
             match &failure {
                 Failure::Configuration { text, diagnostics } => console.problems(text, diagnostics),
-                Failure::Other(error) => console.error(Chain(error)),
+                Failure::Other(error) => console.say_lines(Level::Error, &failure::lines(error)),
                 Failure::Interrupted => console.say(Level::Note, "interrupted: nothing was called"),
             }
             failure.exit()

@@ -13,6 +13,7 @@ use crate::fleet::Recorded;
 use crate::plan::{NoMatch, Pattern, SavedPlan, Scope, Shape};
 use crate::reconcile::{Preview, PreviewError, preview};
 use crate::render::json::v1;
+use crate::render::visible::visible;
 use crate::render::{human, words};
 use crate::state::{LockError, Store as _};
 
@@ -49,10 +50,10 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Plan) -> Result<Exit,
             plan: preview.plan,
         };
         plan_file::write(&session.path(path), &saved)?;
+        let path = path.display().to_string();
+        let path = visible(&path);
         session.console.result(&format!(
-            "\nSaved this plan to {}. Carry out exactly this with: powerform apply {}\n",
-            path.display(),
-            path.display()
+            "\nSaved this plan to {path}. Carry out exactly this with: powerform apply {path}\n"
         ));
     }
     Ok(if arguments.detailed_exitcode && holds_anything { Exit::Changes } else { Exit::Success })

@@ -9,6 +9,7 @@ use super::arguments::{Serve, Simulator, SimulatorCommand};
 use super::failure::{Exit, Failure};
 use super::{Level, Session};
 use crate::fleet::duration::Words;
+use crate::render::visible::visible;
 use crate::simulator;
 
 /// A longer lag is told instead.
@@ -28,6 +29,7 @@ pub(super) async fn run(session: &Session<'_>, arguments: Simulator) -> Result<E
                     ),
                 );
             }
+            let (id, status) = (visible(&id), visible(&status));
             let lag = simulator.lag();
             if lag <= LONGEST_LAG_TO_WAIT_OUT {
                 // Whoever looks next shall see it.
@@ -62,9 +64,10 @@ async fn serve(session: &Session<'_>, arguments: &Serve) -> Result<Exit, Failure
     }
     let listener = TcpListener::bind(address).await.with_context(context)?;
     let address = listener.local_addr().with_context(context)?;
+    let account = arguments.account.display().to_string();
     session
         .console
-        .result(&format!("Serving {} on http://{address} until interrupted.\n", arguments.account.display()));
-    simulator.serve(listener, session.interruption.asked()).await.context("the simulator has failed")?;
+        .result(&format!("Serving {} on http://{address} until interrupted.\n", visible(&account)));
+    simulator.serve(listener, session.interruption.asked()).await.context("the simulator has ended")?;
     Ok(Exit::Success)
 }

@@ -5,13 +5,14 @@ use super::arguments::Validate;
 use super::configuration::load;
 use super::failure::{Exit, Failure};
 use crate::render::json::v1::{self, Diagnostic, Severity};
+use crate::render::visible::visible;
 use crate::render::words;
 
 pub(super) fn run(session: &Session<'_>, arguments: &Validate) -> Result<Exit, Failure> {
     let outcome = load(session);
     if arguments.json {
         let diagnostics = match &outcome {
-            Ok(_) => Vec::new(),
+            Ok(loaded) => loaded.warnings.clone(),
             Err(Failure::Configuration { diagnostics, .. }) => diagnostics.clone(),
             Err(Failure::Other(error)) => {
                 vec![Diagnostic::new(Severity::Error, super::Chain(error).to_string(), "")]
@@ -26,7 +27,7 @@ pub(super) fn run(session: &Session<'_>, arguments: &Validate) -> Result<Exit, F
     let instances: usize = desired.entries.iter().map(|entry| entry.ids().len()).sum();
     session.console.result(&format!(
         "{} is valid: stack {}, {}, {}.\n",
-        loaded.name,
+        visible(&loaded.name),
         desired.stack,
         match desired.entries.len() {
             1 => "1 entry".to_owned(),

@@ -305,7 +305,7 @@ impl<'s> Reader<'s, '_> {
         self.wrong_value(field, mistake, "expected a duration like 90s, 10m or 1h30m")
     }
 
-    /// A path as written. What it is relative to is for others to know.
+    /// The path of a file, as written. What it is relative to is for others to know.
     pub(super) fn path(&mut self, field: Field<'_, 's>, example: &str) -> Option<PathBuf> {
         let text = self.text(field, "a path", example)?;
         if text.is_empty() {
@@ -314,6 +314,10 @@ impl<'s> Reader<'s, '_> {
         if text.contains(char::is_control) {
             let message = format!("{} holds a control character, which a path may not", quoted(&text));
             return self.wrong_value(field, message, "expected a path");
+        }
+        if matches!(text.rsplit(std::path::is_separator).next(), Some("" | "." | "..")) {
+            let message = format!("{} is a folder, and a file is wanted", quoted(&text));
+            return self.wrong_value(field, message, "expected the path of a file");
         }
         Some(PathBuf::from(text.as_ref()))
     }

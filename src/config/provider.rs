@@ -262,7 +262,7 @@ fn endpoint_url<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> Option
     match endpoint::check(&text) {
         Ok(()) => Some(text.into_owned()),
         Err(mistake) => {
-            // The URL may hold a password, which belongs into no log; the source line shows it to its author only.
+            // The URL may hold a password, which belongs into no log; who shows the source line hides it there.
             let shown = if text.contains('@') { "the URL".to_owned() } else { quoted(&text) };
             reader.wrong_value(field, format!("{shown} is not an endpoint: {mistake}"), "not an endpoint")
         }

@@ -20,6 +20,10 @@ use super::source::Text;
 /// How deep a file may be nested. The language needs seven levels; the reader recurses once or more for each.
 const DEEPEST: usize = 32;
 
+/// Up to this size, a file may unfold to a value for every byte: 100,000 short entries, each with a merge key that brings
+/// in a dozen values and more, are an honest file. Beyond it, the values of a file come from what it writes.
+const DENSEST: usize = 4_000_000;
+
 /// One value and where it stands. Spans count from the beginning of the text, after a byte order mark.
 #[derive(Debug)]
 pub(super) struct Node<'s> {
@@ -111,6 +115,8 @@ pub(super) fn read<'s>(source: usize, text: Text<'s>, findings: &mut Findings) -
 /// Strict YAML 1.2, with limits that follow the size of the file: an honest file meets none of them, and what a bomb
 /// unfolds to stays in proportion to what was sent.
 fn options(bytes: usize) -> Options {
+    // A node that is written takes five bytes or more: in long lists of short names.
+    let unfolded = (bytes / 5).max(bytes.min(DENSEST));
     let mut options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         // Merged here: so the library need not remember every key of a large file.
@@ -124,16 +130,15 @@ fn options(bytes: usize) -> Options {
         budget: serde_saphyr::budget! {
             max_depth: DEEPEST,
             flow_nesting_limit: DEEPEST,
-            max_events: 1_000_000 + bytes,
-            // A node of an honest file takes five bytes or more: in long lists of short names.
-            max_nodes: 250_000 + bytes / 5,
+            max_events: 1_000_000 + bytes + unfolded,
+            max_nodes: 250_000 + unfolded,
             max_aliases: 50_000 + bytes / 8,
             max_anchors: 50_000 + bytes / 8,
             // One anchor that thousands of entries share is what anchors are for.
             enforce_alias_anchor_ratio: false,
         },
     };
-    options.alias_limits.max_total_replayed_events = 1_000_000 + bytes / 5;
+    options.alias_limits.max_total_replayed_events = 1_000_000 + unfolded;
     options
 }
 

@@ -7,6 +7,7 @@ mod ending;
 pub(crate) mod fixtures;
 pub mod human;
 pub mod json;
+mod login;
 pub mod problems;
 pub mod style;
 mod text_diff;

@@ -44,12 +44,21 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-acs-request-id");
 /// How many milliseconds to wait before the next request of this kind.
 const RETRY_AFTER: HeaderName = HeaderName::from_static("x-acs-retry-after");
 
-/// Serves until `shutdown` ends, then lets requests in progress finish for a moment.
+/// How serving ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It was asked to.
+    AsAsked,
+    /// The account file was changed, and another process began its memory anew.
+    Superseded,
+}
+
+/// Serves until `shutdown` ends or the account is superseded, then lets requests in progress finish for a moment.
 pub(super) async fn serve(
     listener: TcpListener,
     service: Arc<Service>,
     shutdown: impl Future<Output = ()>,
-) -> io::Result<()> {
+) -> io::Result<Ended> {
     let address = listener.local_addr()?;
     if !address.ip().is_loopback() {
         return Err(io::Error::new(
@@ -60,9 +69,12 @@ pub(super) async fn serve(
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
-    loop {
+    let overseer = Arc::clone(&service);
+    let mut superseded = pin!(overseer.superseded());
+    let ended = loop {
         tokio::select! {
-            () = &mut shutdown => break,
+            () = &mut shutdown => break Ended::AsAsked,
+            () = &mut superseded => break Ended::Superseded,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     connections.spawn(connection(stream, Arc::clone(&service), stopping.clone()));
@@ -74,15 +86,15 @@ pub(super) async fn serve(
             },
             Some(_) = connections.join_next() => {}
         }
-    }
+    };
     drop(listener);
     // Without a connection nobody listens, which is as well.
     let _ = stop.send(true);
-    let ended = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(GRACE, ended).await.is_err() {
+    let all_ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, all_ended).await.is_err() {
         connections.shutdown().await;
     }
-    Ok(())
+    Ok(ended)
 }
 
 async fn connection(stream: TcpStream, service: Arc<Service>, mut stopping: watch::Receiver<bool>) {

@@ -184,8 +184,13 @@ impl Simulator {
     /// have two seconds to finish.
     ///
     /// # Errors
-    /// The listener is not on loopback.
+    /// The listener is not on loopback. Or a request has found that the account file was changed and its memory begun
+    /// anew by another process: what is served here is no more.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        http::serve(listener, self.service, shutdown).await
+        let memory = self.memory_file().to_owned();
+        match http::serve(listener, self.service, shutdown).await? {
+            http::Ended::AsAsked => Ok(()),
+            http::Ended::Superseded => Err(io::Error::other(SimulatorError::AccountChanged { path: memory })),
+        }
     }
 }

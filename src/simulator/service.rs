@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::Clock;
 use super::account::{Account, Change, Effect};
@@ -51,6 +51,8 @@ pub(super) struct Service {
     room: Mutex<Room>,
     /// One request at a time goes to the memory; the others wait here and not on threads.
     turnstile: Semaphore,
+    /// Whether the memory belongs to a changed account file now.
+    superseded: watch::Sender<bool>,
 }
 
 /// What changes.
@@ -94,11 +96,24 @@ impl Service {
             random: fastrand::Rng::with_seed(seed),
         };
         room.visit(now, |_, _, _, _| Ok(()))?;
-        Ok(Self { account, clock, room: Mutex::new(room), turnstile: Semaphore::new(1) })
+        Ok(Self {
+            account,
+            clock,
+            room: Mutex::new(room),
+            turnstile: Semaphore::new(1),
+            superseded: watch::Sender::new(false),
+        })
     }
 
     pub(super) fn account(&self) -> &Account {
         &self.account
+    }
+
+    /// Resolves once a request has found that the account file was changed and its memory begun anew by another
+    /// process: no request will be served any more.
+    pub(super) async fn superseded(&self) {
+        // This service has the sender, so there is one.
+        let _ = self.superseded.subscribe().wait_for(|superseded| *superseded).await;
     }
 
     /// Changes the status of an instance, as someone else's click in the console would. False where the instance is
@@ -164,6 +179,9 @@ impl Service {
             room.serve(&admitted, service.clock.now()).unwrap_or_else(|error| {
                 let path = room.memory.path();
                 tracing::error!(path = %path.display(), %error, "the simulator's memory cannot be used");
+                if matches!(error, MemoryError::AccountChanged) {
+                    service.superseded.send_replace(true);
+                }
                 Verdict::refused(Refusal::of("InternalError"))
             })
         });

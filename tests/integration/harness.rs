@@ -168,6 +168,11 @@ impl Scenario {
         self.set("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET);
     }
 
+    /// The process that serves the cloud.
+    pub(crate) fn take_server(&mut self) -> Running {
+        self.server.take().unwrap()
+    }
+
     /// The binary with arguments, in the folder, with nothing in its environment but what the scenario says.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_powerform"));

@@ -7,7 +7,7 @@ use crate::aliyun::sign::percent_encode;
 use crate::cloud::StartRequest;
 use crate::fleet::InstanceId;
 
-const SECRET: &str = "s3cr/et";
+const SECRET: &str = "s3cr/et-key";
 const TOKEN: &str = "to+ken/=";
 
 fn credentials() -> Credentials {

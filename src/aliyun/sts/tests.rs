@@ -58,7 +58,8 @@ fn assert_signed(asked: &Asked) {
 #[tokio::test]
 async fn a_role_is_assumed_by_a_signed_request() {
     let server = Server::start(|_, _| Said::Body(200, ISSUED.to_owned())).await;
-    let issued = sts(&server).assume_role(&credentials(Some("t0ken/+")), &role()).await.expect("issued");
+    let issued =
+        sts(&server).assume_role(&credentials(Some("t0ken/+of-sts")), &role()).await.expect("issued");
     assert_eq!(issued.access_key_id, "STS.new");
     assert_eq!(issued.security_token.expose_secret(), "n3w-token");
     assert_eq!(issued.expires.to_string(), "2027-01-15T09:00:00Z");
@@ -71,7 +72,7 @@ async fn a_role_is_assumed_by_a_signed_request() {
         ("Version", "2015-04-01"),
         ("Format", "JSON"),
         ("Timestamp", "2027-01-15T08:00:00Z"),
-        ("SecurityToken", "t0ken/+"),
+        ("SecurityToken", "t0ken/+of-sts"),
     ] {
         assert_eq!(asked.query.get(name).map(String::as_str), Some(value), "{name}");
     }
@@ -212,7 +213,7 @@ async fn a_refusal_that_quotes_the_request_shows_no_secret() {
     })
     .await;
     let sts = sts(&server);
-    let error = sts.assume_role(&credentials(Some("t0ken/+")), &role()).await.expect_err("refused");
+    let error = sts.assume_role(&credentials(Some("t0ken/+of-sts")), &role()).await.expect_err("refused");
     let oidc = sts.assume_role_with_oidc("arn", &"0idc/t0ken".into(), &role()).await.expect_err("refused");
     for text in [format!("{error} {error:?}"), format!("{oidc} {oidc:?} {sts:?}")] {
         assert!(!text.contains("t0ken") && !text.contains("t3st"), "{text}");

@@ -87,6 +87,18 @@ fn one_anchor_may_serve_thousands_of_entries() {
 }
 
 #[test]
+fn a_large_fleet_may_share_an_anchor_that_holds_all_that_its_entries_have_in_common() {
+    let mut text = "stack: s\ninstances:\n  db: { id: i-db, status: Running }\n  first: &all { id: i-first, \
+                    status: Running, timeouts: { start: 10m, stop: 20m, ready: 5m }, \
+                    stop: { mode: KeepCharging, force: false }, depends_on: [db], prevent_stop: false }\n"
+        .to_owned();
+    for number in 0..15_000 {
+        let _ = writeln!(text, "  n{number}: {{<<: *all, id: i-{number}}}");
+    }
+    assert_eq!(accepted(text).desired.entries.len(), 15_002);
+}
+
+#[test]
 fn a_mistake_behind_an_anchor_is_told_once() {
     let mut text = "stack: s\ninstances:\n  first: &all { id: i-first, status: Runing }\n".to_owned();
     for number in 0..100 {

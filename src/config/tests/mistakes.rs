@@ -145,6 +145,18 @@ const DOCUMENTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("stack: s\ninstances: {}\nbackend: { s3: {} }", &["3:12 `s3` is not supported by this version yet"]),
+    (
+        "stack: s\ninstances: {}\nbackend: { local: { path: st/ } }",
+        &["3:27 \"st/\" is a folder, and a file is wanted"],
+    ),
+    (
+        "stack: s\ninstances: {}\nbackend: { local: { path: . } }",
+        &["3:27 \".\" is a folder, and a file is wanted"],
+    ),
+    (
+        "stack: s\ninstances: {}\nbackend: { local: { path: st/.. } }",
+        &["3:27 \"st/..\" is a folder, and a file is wanted"],
+    ),
     ("stack: s\ninstances: {}\nbackend: {}", &["3:1 the backend is not named"]),
     (
         "stack: s\ninstances: {}\nbackend: { local: {path: '', x: 1} }",

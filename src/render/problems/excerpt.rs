@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::render::login::login;
 use crate::render::visible::visible;
 
 const CUT: &str = "...";
@@ -27,12 +28,13 @@ impl Shown<'_> {
     }
 }
 
-/// The line that holds the beginning of `span`, cut to `width` columns around it. Looks at no more of the source than
-/// could be shown.
+/// The line that holds the beginning of `span`, cut to `width` columns around it, and without the login of a URL in it.
+/// Looks at no more of the source than could be shown.
 pub(super) fn around(source: &[u8], span: &Range<usize>, width: usize) -> Excerpt {
     let start = span.start.min(source.len());
-    let before = shown_before(source, start, width);
-    let after = shown_after(source, start, width);
+    let mut before = shown_before(source, start, width);
+    let mut after = shown_after(source, start, width);
+    hide_login(source, &mut before, &mut after);
     // A third of the line for what stands before, more if little follows.
     let follows: usize = after.iter().map(Shown::width).sum();
     let (before, cut_before) = fit(before.into_iter().rev(), (width / 3).max(width.saturating_sub(follows)));
@@ -58,6 +60,19 @@ pub(super) fn around(source: &[u8], span: &Range<usize>, width: usize) -> Excerp
         line.push_str(CUT);
     }
     Excerpt { line, span: marked_from..marked_to }
+}
+
+/// What goes to a screen ends up in the logs of whatever ran there, which is no place for a password.
+fn hide_login<'s>(source: &[u8], before: &mut [Shown<'s>], after: &mut [Shown<'s>]) {
+    let Some(begin) = before.iter().chain(&*after).next().map(|first| first.bytes.start) else { return };
+    let end = after.iter().chain(&*before).map(|shown| shown.bytes.end).max().unwrap_or(begin);
+    let Some(login) = login(source.get(begin..end).unwrap_or_default()) else { return };
+    let hidden = begin + login.start..begin + login.end;
+    for shown in before.iter_mut().chain(after) {
+        if hidden.contains(&shown.bytes.start) {
+            shown.text = Cow::Borrowed("*");
+        }
+    }
 }
 
 /// As many as fit into `width` columns, and whether some did not.
@@ -158,6 +173,17 @@ mod tests {
         assert_eq!((line.len(), marked.len()), (40, 37));
         let (line, marked) = cut(all.as_bytes(), 999..1000, 40);
         assert_eq!((line.len(), marked.as_str()), (40, "x"));
+    }
+
+    #[test]
+    fn the_login_of_a_url_is_hidden_and_the_mark_stays_in_place() {
+        let line = b"a\nx: \"https://u:p\xc3\xa9@host\" # y\nb: c@d";
+        assert_eq!(
+            cut(line, 5..25, 60),
+            ("x: \"https://****@host\" # y".into(), "\"https://****@host\"".into())
+        );
+        assert_eq!(cut(line, 28..29, 60), ("x: \"https://****@host\" # y".into(), "y".into()));
+        assert_eq!(cut(b"a: bcd", 3..6, 60).0, "a: bcd");
     }
 
     #[test]

@@ -90,6 +90,7 @@ impl Place {
     }
 
     fn try_lock(&self, info: LockInfo) -> Result<Attempt<Held>, LockError> {
+        record_file::check_replaceable(&record_file::resolve(&self.path)?)?;
         Ok(match lock_file::take(&self.lock_path()?, &info)? {
             Attempt::Done((file, took_over)) => {
                 Attempt::Done(Held { info, took_over, guard: Guard::Local(file) })

@@ -72,6 +72,22 @@ pub(super) fn replace(target: &Path, text: &[u8]) -> Result<(), FileTrouble> {
     sync_folder(folder).map_err(FileTrouble::on("make durable what was written to", folder))
 }
 
+/// Sees whether the file could be replaced now, so that this is not found out after the work. Leaves nothing behind,
+/// and may be done without the lock: should a holder take the attempt for a leftover and remove it, no harm is done.
+pub(super) fn check_replaceable(target: &Path) -> Result<(), FileTrouble> {
+    let trouble = |error| FileTrouble::on("write the state to", target)(error).intact();
+    let _ = open_regular(target, File::options().read(true)).map_err(trouble)?;
+    let folder = folder(target);
+    fs::create_dir_all(folder).map_err(trouble)?;
+    tempfile::Builder::new()
+        .prefix(&prefix(target))
+        .suffix(SUFFIX)
+        .rand_bytes(RANDOM)
+        .tempfile_in(folder)
+        .map_err(trouble)?;
+    Ok(())
+}
+
 /// Opens a file unless it is something else: a pipe or a device could block for ever, or never end.
 pub(super) fn open_regular(path: &Path, options: &fs::OpenOptions) -> io::Result<Option<File>> {
     match fs::metadata(path) {
@@ -159,6 +175,18 @@ mod tests {
         ] {
             assert_eq!(is_leftover(name.as_bytes(), prefix.as_encoded_bytes()), leftover, "{name}");
         }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_file_that_could_not_be_replaced_is_found_out_before_it_has_to_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("new/state.json");
+        check_replaceable(&state).unwrap();
+        assert_eq!(fs::read_dir(folder.path().join("new")).unwrap().count(), 0, "nothing is left");
+        fs::create_dir(&state).unwrap();
+        check_replaceable(&state).unwrap_err();
+        check_replaceable(Path::new("/proc/self/state.json")).unwrap_err();
     }
 
     #[test]

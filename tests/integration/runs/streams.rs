@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::harness::{Running, Scenario};
+use crate::harness::{Running, Scenario, World};
 
 const ACCOUNT: &str = "instances: [{ id: i-a }, { id: i-b }]\n";
 const CONFIGURATION: &str = "instances:
@@ -37,6 +37,71 @@ fn json_is_all_that_is_on_stdout() {
         serde_json::from_str(&scenario.run(&["validate", "--json"]).exits(1).stdout).expect("one document");
     assert_eq!(failed["valid"], false);
     assert_eq!(failed["diagnostics"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_valid_configuration_tells_its_warnings_to_people_and_programs() {
+    let scenario = scenario();
+    scenario.write_configuration("instances: { a: { id: i-a, status: Stopped, prevent_stop: true } }\n");
+    let words = scenario.run(&["validate"]).exits(0).complains(&["warning: ", "prevent_stop"]);
+    assert!(words.stdout.contains("is valid"), "{}", words.stdout);
+    let run = scenario.run(&["validate", "--json"]).exits(0);
+    let document: serde_json::Value = serde_json::from_str(&run.stdout).expect("one document");
+    assert_eq!((&document["valid"], &document["warning_count"]), (&true.into(), &1.into()));
+    assert_eq!(document["diagnostics"][0]["severity"], "warning");
+    assert_eq!(document["diagnostics"][0]["range"]["start"]["line"], 3);
+}
+
+#[test]
+fn a_simulator_whose_account_was_changed_under_it_ends_with_a_word() {
+    let scenario = Scenario::in_world(World::Served, ACCOUNT, CONFIGURATION);
+    scenario.converge();
+    scenario.write_account("instances: [{ id: i-a }, { id: i-b }, { id: i-c }]\n");
+    scenario.click("i-c", "Running");
+    let mut scenario = scenario;
+    scenario.run(&["plan"]).exits(0).complains(&["could not be looked at"]);
+    let server = scenario.take_server();
+    let ended = server.finish();
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("error: the simulator has ended: "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("changed account file: start this simulator again"), "{}", ended.stderr);
+}
+
+#[test]
+fn every_problem_of_an_account_file_has_a_line_of_its_own_and_what_it_quotes_breaks_none() {
+    let scenario = scenario();
+    scenario.write_account("instances: [{ id: \"a\\nerror: b\" }, { id: i-a, start: soon }]\n");
+    for arguments in [&["plan"][..], &["simulator", "--account", "account.yaml"]] {
+        let refused = scenario.run(arguments).exits(1);
+        let lines: Vec<&str> = refused.stderr.lines().collect();
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        assert!(lines[0].starts_with("error: the simulator's account file"), "{lines:?}");
+        assert!(lines[1].contains("account.yaml:5:") && lines[1].contains(r"a\nerror: b"), "{lines:?}");
+        assert!(lines[2].starts_with("  ") && lines[2].contains("account.yaml:5:"), "{lines:?}");
+    }
+}
+
+#[test]
+fn nothing_that_a_path_or_an_argument_holds_repaints_the_terminal() {
+    let scenario = scenario();
+    let odd = "odd\u{1b}[31m.yaml";
+    for (from, to) in [("powerform.yaml", odd), ("account.yaml", "acc\u{1b}[31m.yaml")] {
+        std::fs::copy(scenario.folder().join(from), scenario.folder().join(to)).expect("a copy");
+    }
+    std::fs::create_dir(scenario.folder().join("\u{1b}[31m")).expect("a folder");
+    for arguments in [
+        &["-f", odd, "validate"][..],
+        &["plan", "--out", "plan\u{1b}[31m"],
+        &["simulator", "set", "--account", "account.yaml", "i-a", "Melting\u{1b}[31m"],
+        &["-C", "\u{1b}[31m", "init"],
+    ] {
+        let ran = scenario.start(arguments).finish_among_others().exits(0).prints(&[r"\u{1b}[31m"]);
+        assert!(!ran.stdout.contains('\u{1b}') && !ran.stderr.contains('\u{1b}'), "{ran:?}");
+    }
+    let mut command = scenario.command(&["simulator", "--account", "acc\u{1b}[31m.yaml"]);
+    let mut server = Running::start(&mut command);
+    server.until("it serves", |server| server.stdout().contains('\n'));
+    assert!(server.stdout().starts_with(r"Serving acc\u{1b}[31m.yaml on"), "{}", server.stdout());
 }
 
 #[test]

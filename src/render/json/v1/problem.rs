@@ -2,6 +2,7 @@
 
 use super::diagnostic::{Diagnostic, Position, Range, Severity, Snippet};
 use crate::config::{Place, Problem, Problems, Severity as Badness, Source};
+use crate::render::login::login;
 
 /// A line longer than this is not quoted: it is no line that a person wrote.
 const LONGEST_QUOTED: usize = 1000;
@@ -42,7 +43,7 @@ fn range(source: &Source, place: &Place) -> Range {
     Range { filename: source.name.clone(), start, end: Position { line, column, byte: place.span.end } }
 }
 
-/// The line on which the problem begins.
+/// The line on which the problem begins, without the login of a URL in it.
 fn snippet(source: &Source, place: &Place) -> Option<Snippet> {
     let before = source.text.get(..place.span.start)?;
     let begin = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
@@ -51,7 +52,11 @@ fn snippet(source: &Source, place: &Place) -> Option<Snippet> {
     if end > LONGEST_QUOTED {
         return None;
     }
-    let code = std::str::from_utf8(&rest[..end]).ok()?.trim_end_matches('\r').to_owned();
+    let mut code = rest[..end].to_vec();
+    if let Some(login) = login(&code) {
+        code[login].fill(b'*');
+    }
+    let code = String::from_utf8(code).ok()?.trim_end_matches('\r').to_owned();
     let highlight_start_offset = (place.span.start - begin).min(code.len());
     let highlight_end_offset = (place.span.end - begin).clamp(highlight_start_offset, code.len());
     Some(Snippet {
@@ -67,6 +72,22 @@ fn snippet(source: &Source, place: &Place) -> Option<Snippet> {
 mod tests {
     use super::*;
     use crate::config;
+
+    #[test]
+    fn a_password_in_an_endpoint_is_in_no_diagnostic() {
+        for endpoint in ["https://u:PASSW0RD@host", "u:PASSW0RD@host", "ftp://PASSW0RD@host/"] {
+            let text =
+                format!("stack: s\nprovider: {{ regon: x, endpoint: \"{endpoint}\" }}\ninstances: {{}}\n");
+            let sources = [Source { name: "powerform.yaml".to_owned(), text: text.into() }];
+            let problems = config::read(&sources).expect_err("two mistakes");
+            let found = diagnostics(&sources, &problems);
+            assert_eq!(found.len(), 2, "{found:?}");
+            assert!(!format!("{found:?}").contains("PASSW0RD"), "{found:?}");
+            assert!(found.iter().all(|found| found.snippet.is_some()), "{found:?}");
+            let shown = crate::render::problems::problems(&sources, &problems, false, 100);
+            assert!(!shown.contains("PASSW0RD"), "{shown}");
+        }
+    }
 
     #[test]
     fn a_problem_tells_its_place_and_its_line() {

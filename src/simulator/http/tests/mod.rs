@@ -194,6 +194,12 @@ impl Server {
         json["InstanceStatuses"]["InstanceStatus"][0]["Status"].as_str().unwrap_or("-").to_owned()
     }
 
+    /// How it ended by itself.
+    async fn ended(self) -> io::Result<()> {
+        drop(self.client);
+        self.task.await.unwrap()
+    }
+
     async fn end(self) {
         drop(self.client);
         self.stop.send(()).unwrap();

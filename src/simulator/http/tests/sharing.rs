@@ -30,7 +30,7 @@ faults: [{ action: StartInstance, nth: 2, error: DiskError }, { at: 20s, set: { 
 }
 
 #[tokio::test]
-async fn a_changed_account_begins_anew_and_the_server_of_the_old_one_says_so() {
+async fn a_changed_account_begins_anew_and_the_server_of_the_old_one_says_so_and_ends() {
     let cloud = Cloud::new("instances: [{ id: i-a, start: 0s }]");
     let old = cloud.serve().await;
     old.start("i-a").await;
@@ -41,7 +41,8 @@ async fn a_changed_account_begins_anew_and_the_server_of_the_old_one_says_so() {
     let reply = old.start("i-a").await;
     assert_eq!((reply.status, reply.code().as_str()), (500, "InternalError"));
     assert_eq!(new.start("i-b").await.status, 200);
-    old.end().await;
+    let ended = old.ended().await.unwrap_err().to_string();
+    assert!(ended.contains("now belongs to a changed account file: start this simulator again"), "{ended}");
     new.end().await;
 }
 
