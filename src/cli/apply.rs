@@ -129,6 +129,10 @@ async fn under_lock(
         // Where there was a question, it has set the progress apart from the plan.
         session.console.to_stderr("\n");
     }
+    // Showing the plan may have taken as long as a person, or a full pipe, takes to read it.
+    if session.interruption.was_asked() {
+        return Err(Failure::Interrupted);
+    }
     let recorded =
         recorded.unwrap_or_else(|| Recorded::new(loaded.configuration.desired.stack.clone(), Uuid::new_v4()));
     let provider = &loaded.configuration.provider;
