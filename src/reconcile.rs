@@ -285,6 +285,7 @@ pub fn advance(recorded: &mut Recorded, plan: &Plan, event: &Event, now: Timesta
         | EventKind::Moved { .. }
         | EventKind::Skipped { .. }
         | EventKind::NotReached { .. }
+        | EventKind::Interrupted
         | EventKind::Throttled { .. }
         | EventKind::LookFailed { .. } => false,
     }

@@ -104,6 +104,8 @@ pub enum EventKind {
         /// for it.
         in_transition: bool,
     },
+    /// The run was interrupted: nothing more is called. What had not ended says so for itself.
+    Interrupted,
     /// Calls of one action are refused because too many come; they wait together.
     Throttled {
         /// Which call.

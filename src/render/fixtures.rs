@@ -324,6 +324,7 @@ pub(crate) fn every_event(change: usize, text: &str) -> Vec<Event> {
     events.push(at(5, EventKind::Throttled { action, until: Duration::from_secs(9) }));
     events.push(at(6, EventKind::Skipped { change, action, because: address("db"), root: address("cache") }));
     events.push(at(7, EventKind::NotReached { change, action, in_transition: true }));
+    events.push(at(7, EventKind::Interrupted));
     for failure in every_failure(text) {
         events.push(failed(8, change, action, failure));
     }

@@ -190,6 +190,7 @@ impl Run<'_> {
     /// No new call from now on. Calls under way are awaited, everything else ends.
     pub(super) fn interrupt(&mut self, now: Moment) {
         self.interrupted = true;
+        self.say(now, EventKind::Interrupted);
         for step in 0..self.steps.len() {
             if !matches!(self.steps[step].phase, Phase::Ended | Phase::Calling) {
                 self.leave(now, step);
