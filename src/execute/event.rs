@@ -63,7 +63,8 @@ pub enum EventKind {
         power: Power,
         /// Since the step began.
         elapsed: Duration,
-        /// From the accepted call to the look that showed the goal, where there was a call.
+        /// From the accepted call to the goal, as far as the looks before and after its arrival tell, where there was
+        /// a call.
         took: Option<Duration>,
         /// The id under which ECS keeps the accepted request.
         request_id: Option<String>,

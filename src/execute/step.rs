@@ -39,6 +39,8 @@ pub(super) struct View {
     pub(super) since: Moment,
     /// Whether the look before showed something else.
     pub(super) has_changed: bool,
+    /// When the last look was sent that showed something else.
+    pub(super) otherwise_at: Moment,
     /// How ECS says it is stopped.
     pub(super) stopped_mode: StoppedMode,
 }

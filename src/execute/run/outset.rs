@@ -181,7 +181,8 @@ fn first_view(change: &Change) -> Option<View> {
         Seen::Absent => (None, StoppedMode::NotApplicable),
         Seen::NotSeen { .. } => return None,
     };
-    Some(View { power, asked_at: Moment::ZERO, since: Moment::ZERO, has_changed: false, stopped_mode })
+    let never = Moment::ZERO;
+    Some(View { power, asked_at: never, since: never, has_changed: false, otherwise_at: never, stopped_mode })
 }
 
 /// The providers of a plan, with gates for `most` calls at a time, and which of them each change belongs to.

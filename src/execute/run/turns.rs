@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Run;
 use crate::execute::event::{Action, EventKind, Failure, How};
-use crate::execute::poll::next_look;
+use crate::execute::poll::{next_look, took};
 use crate::execute::ready::StepIndex;
 use crate::execute::step::{Call, Moment, Phase, Step, Turn};
 use crate::fleet::{StopMode, StoppedMode};
@@ -53,7 +53,7 @@ impl Run<'_> {
         let view = self.views[change].as_ref();
         let took = match (phase, how, view) {
             (Phase::Awaiting(watch), How::Called, Some(view)) => {
-                Some(view.asked_at.saturating_sub(watch.since))
+                Some(took(watch.since, view.otherwise_at, view.asked_at))
             }
             _ => None,
         };

@@ -52,7 +52,8 @@ fn settling(action: Action, goal: Goal, call: bool) -> Step {
 }
 
 fn seen(power: Option<Power>, asked_at: Moment) -> View {
-    View { power, asked_at, since: ANSWERED, has_changed: false, stopped_mode: StoppedMode::NotApplicable }
+    let stopped_mode = StoppedMode::NotApplicable;
+    View { power, asked_at, since: ANSWERED, has_changed: false, otherwise_at: Moment::ZERO, stopped_mode }
 }
 
 fn refusal(advice: Advice) -> Refusal {
