@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::cloud::Refusal;
 use crate::fleet::{Address, Goal, Power, StoppedMode};
+use crate::plan::Block;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -187,12 +188,16 @@ pub enum Failure {
     FellBack {
         /// What it was seen as, twice.
         seen: String,
-        /// How long after the accepted call.
+        /// How long after the accepted call, or after it was first awaited, it was first seen as that.
         after: Duration,
+        /// Whether this run has called it; otherwise it was on its way by itself.
+        was_called: bool,
     },
+    /// It settled away from its goal, and the call that would be called for is blocked.
+    Blocked(Block),
     /// It vanished while it was awaited.
     Vanished {
-        /// How long after the step began.
+        /// How long after the accepted call, or after it was first awaited, it was first missing.
         after: Duration,
     },
     /// It did not arrive in time.

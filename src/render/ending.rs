@@ -130,7 +130,7 @@ pub(super) fn asked(verdict: &Verdict) -> Action {
     match verdict {
         Verdict::Start { .. } | Verdict::Wait { then: Some(Then::Start { .. }), .. } => Action::Start,
         Verdict::Stop { .. } | Verdict::Wait { then: Some(Then::Stop { .. }), .. } => Action::Stop,
-        Verdict::Wait { then: None, .. }
+        Verdict::Wait { then: None | Some(Then::Blocked(_)), .. }
         | Verdict::InSync
         | Verdict::Blocked(_)
         | Verdict::Release

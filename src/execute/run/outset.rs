@@ -147,16 +147,22 @@ fn step_for(
         }
         Verdict::Wait { until, then } => {
             let timeout = if *until == Goal::Stopped { timeouts.stop } else { timeouts.start };
-            let call = then.as_ref().map(|then| match then {
-                Then::Start { init_local_disk } => Call::Start { init_local_disk: *init_local_disk },
-                Then::Stop { policy } => Call::Stop { policy: *policy },
+            let call = then.as_ref().and_then(|then| match then {
+                Then::Start { init_local_disk } => Some(Call::Start { init_local_disk: *init_local_disk }),
+                Then::Stop { policy } => Some(Call::Stop { policy: *policy }),
+                Then::Blocked(_) => None,
             });
             (Action::Wait, *until, call, Phase::Settling(Watch::new(origin, timeout)))
         }
         Verdict::InSync | Verdict::Blocked(_) | Verdict::Release | Verdict::Any => return None,
     };
+    let blocked = match &change.verdict {
+        Verdict::Wait { then: Some(Then::Blocked(block)), .. } => Some(block.clone()),
+        _ => None,
+    };
     Some(Step {
         change: position,
+        blocked,
         action,
         goal,
         call,

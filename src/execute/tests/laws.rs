@@ -218,12 +218,17 @@ proptest! {
                 // The one thing that fails here: a pending instance that settles as stopped, and that must not be
                 // started because what it needs is blocked.
                 let root = plan.changes.iter().find(|change| change.address == *root).expect("known");
-                let alone = matches!(root.verdict, Verdict::Wait { then: None, .. } | Verdict::Blocked(_));
+                let alone = matches!(
+                    root.verdict,
+                    Verdict::Wait { then: Some(Then::Blocked(_)), .. } | Verdict::Blocked(_)
+                );
                 prop_assert!(alone, "{} was skipped because of {}", change.address, root.address);
                 continue;
             }
             match change.verdict {
-                Verdict::Start { .. } | Verdict::Stop { .. } | Verdict::Wait { then: Some(_), .. } => prop_assert!(
+                Verdict::Start { .. }
+                | Verdict::Stop { .. }
+                | Verdict::Wait { then: Some(Then::Start { .. } | Then::Stop { .. }), .. } => prop_assert!(
                     matches!(outcome, Some(Outcome::Started | Outcome::Stopped | Outcome::Arrived)),
                     "{} ended as {outcome:?}", change.address
                 ),
