@@ -185,6 +185,9 @@ async fn carry_out(
                 format_args!("the state could not be saved: {error}. The apply goes on and will try again"),
             );
         }),
+        Heard::SavedAgain => progress.borrow_mut().aside(|| {
+            console.say(Level::Note, "the state could be saved again: nothing of it is missing");
+        }),
     };
     let clock = move || environment.now();
     let apply = reconcile::Apply { preview, recorded, clouds, store, held, limits, clock: &clock };
@@ -229,16 +232,6 @@ fn last_words(
 ) -> Exit {
     let console = session.console;
     let Applied { report, recorded, unsaved } = applied;
-    if shape.refresh_only {
-        console.result("\nRecorded what is. No instance was touched.\n");
-    } else {
-        let style = console.out_style();
-        console.result("\n");
-        console.result(&human::apply_summary(&preview.plan, report, style, arguments.showing.all));
-    }
-    if console.takes_json_lines() {
-        console.json_line(&v1::apply_summary(session.environment.now(), &preview.plan, report));
-    }
     if let Some(error) = unsaved {
         console.say(
             Level::Error,
@@ -249,9 +242,23 @@ fn last_words(
         );
         console.to_stderr(&format!("{}\n", String::from_utf8_lossy(&document::write(recorded))));
     }
+    let is_saved = unsaved.is_none();
+    if shape.refresh_only {
+        console.result(match is_saved {
+            true => "\nRecorded what is. No instance was touched.\n",
+            false => "\nWhat is could not be recorded. No instance was touched.\n",
+        });
+    } else {
+        let style = console.out_style();
+        console.result("\n");
+        console.result(&human::apply_summary(&preview.plan, report, is_saved, style, arguments.showing.all));
+    }
+    if console.takes_json_lines() {
+        console.json_line(&v1::apply_summary(session.environment.now(), &preview.plan, report, is_saved));
+    }
     if report.interrupted {
         Exit::Interrupted
-    } else if unsaved.is_none() && report.meets_every_goal(&preview.plan) {
+    } else if is_saved && report.meets_every_goal(&preview.plan) {
         Exit::Success
     } else {
         Exit::Failure

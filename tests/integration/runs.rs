@@ -13,3 +13,4 @@ mod parameters;
 mod random;
 mod refusals;
 mod streams;
+mod unsaved;
