@@ -124,8 +124,10 @@ pub struct Applied {
 pub enum Heard<'a> {
     /// Something happened.
     Event(&'a Event),
-    /// The record could not be saved; the run goes on and will try again.
+    /// The record could not be saved; the run goes on and will try again. Said once, and again for another reason.
     Unsaved(&'a StateError),
+    /// The record could be saved again.
+    SavedAgain,
 }
 
 /// Carries out a preview and records what happens. Ends when every step has ended, or, once `interrupt` resolves,
@@ -223,10 +225,15 @@ impl<S: Store> Saver<'_, S> {
         match outcome {
             Ok(()) => {
                 self.saved = recorded.clone();
-                self.unsaved = None;
+                if self.unsaved.take().is_some() {
+                    listen(Heard::SavedAgain);
+                }
             }
             Err(error) => {
-                listen(Heard::Unsaved(&error));
+                let is_news = self.unsaved.as_ref().is_none_or(|last| last.to_string() != error.to_string());
+                if is_news {
+                    listen(Heard::Unsaved(&error));
+                }
                 self.unsaved = Some(error);
             }
         }
@@ -285,6 +292,7 @@ pub fn advance(recorded: &mut Recorded, plan: &Plan, event: &Event, now: Timesta
         | EventKind::Moved { .. }
         | EventKind::Skipped { .. }
         | EventKind::NotReached { .. }
+        | EventKind::Interrupted
         | EventKind::Throttled { .. }
         | EventKind::LookFailed { .. } => false,
     }

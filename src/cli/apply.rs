@@ -1,6 +1,6 @@
 //! `powerform apply`: plan, show, ask, carry it out, and say how it ended.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::time::Duration;
@@ -27,9 +27,6 @@ use crate::state::{Backend, Held, LockInfo, Store as _, document};
 
 /// How often the progress is told the time: often enough for a clock that shows seconds.
 const TICK: Duration = Duration::from_millis(200);
-
-/// How often it is said that the state cannot be saved, which is tried about twice a second.
-const REPEAT_UNSAVED: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(session: &Session<'_>, arguments: &Apply) -> Result<Exit, Failure> {
     // A saved plan is its own approval.
@@ -132,6 +129,10 @@ async fn under_lock(
         // Where there was a question, it has set the progress apart from the plan.
         session.console.to_stderr("\n");
     }
+    // Showing the plan may have taken as long as a person, or a full pipe, takes to read it.
+    if session.interruption.was_asked() {
+        return Err(Failure::Interrupted);
+    }
     let recorded =
         recorded.unwrap_or_else(|| Recorded::new(loaded.configuration.desired.stack.clone(), Uuid::new_v4()));
     let provider = &loaded.configuration.provider;
@@ -169,7 +170,6 @@ async fn carry_out(
     let display = environment.stderr_is_terminal && !tracing::enabled!(tracing::Level::ERROR);
     let progress = RefCell::new(Progress::new(&preview.plan, display, console.err_coloured()));
     let lines = RefCell::new(v1::Apply::new());
-    let told_unsaved: Cell<Option<Instant>> = Cell::new(None);
     let listen = |heard: Heard<'_>| match heard {
         Heard::Event(event) => {
             if console.takes_json_lines()
@@ -179,20 +179,15 @@ async fn carry_out(
             }
             progress.borrow_mut().hear(event);
         }
-        Heard::Unsaved(error) => {
-            let is_news = told_unsaved.get().is_none_or(|told| told.elapsed() >= REPEAT_UNSAVED);
-            if is_news {
-                told_unsaved.set(Some(Instant::now()));
-                progress.borrow_mut().aside(|| {
-                    console.say(
-                        Level::Error,
-                        format_args!(
-                            "the state could not be saved: {error}. The apply goes on and keeps trying"
-                        ),
-                    );
-                });
-            }
-        }
+        Heard::Unsaved(error) => progress.borrow_mut().aside(|| {
+            console.say(
+                Level::Error,
+                format_args!("the state could not be saved: {error}. The apply goes on and will try again"),
+            );
+        }),
+        Heard::SavedAgain => progress.borrow_mut().aside(|| {
+            console.say(Level::Note, "the state could be saved again: nothing of it is missing");
+        }),
     };
     let clock = move || environment.now();
     let apply = reconcile::Apply { preview, recorded, clouds, store, held, limits, clock: &clock };
@@ -237,16 +232,6 @@ fn last_words(
 ) -> Exit {
     let console = session.console;
     let Applied { report, recorded, unsaved } = applied;
-    if shape.refresh_only {
-        console.result("\nRecorded what is. No instance was touched.\n");
-    } else {
-        let style = console.out_style();
-        console.result("\n");
-        console.result(&human::apply_summary(&preview.plan, report, style, arguments.showing.all));
-    }
-    if console.takes_json_lines() {
-        console.json_line(&v1::apply_summary(session.environment.now(), &preview.plan, report));
-    }
     if let Some(error) = unsaved {
         console.say(
             Level::Error,
@@ -257,9 +242,23 @@ fn last_words(
         );
         console.to_stderr(&format!("{}\n", String::from_utf8_lossy(&document::write(recorded))));
     }
+    let is_saved = unsaved.is_none();
+    if shape.refresh_only {
+        console.result(match is_saved {
+            true => "\nRecorded what is. No instance was touched.\n",
+            false => "\nWhat is could not be recorded. No instance was touched.\n",
+        });
+    } else {
+        let style = console.out_style();
+        console.result("\n");
+        console.result(&human::apply_summary(&preview.plan, report, is_saved, style, arguments.showing.all));
+    }
+    if console.takes_json_lines() {
+        console.json_line(&v1::apply_summary(session.environment.now(), &preview.plan, report, is_saved));
+    }
     if report.interrupted {
         Exit::Interrupted
-    } else if unsaved.is_none() && report.meets_every_goal(&preview.plan) {
+    } else if is_saved && report.meets_every_goal(&preview.plan) {
         Exit::Success
     } else {
         Exit::Failure

@@ -28,6 +28,11 @@ impl Interruption {
         Ok(Self { asked })
     }
 
+    /// Whether the process was asked to end.
+    pub(super) fn was_asked(&self) -> bool {
+        *self.asked.borrow()
+    }
+
     /// Resolves once the process was asked to end.
     pub(super) fn asked(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut asked = self.asked.clone();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::cloud::Refusal;
 use crate::fleet::{Address, Goal, Power, StoppedMode};
+use crate::plan::Block;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +64,8 @@ pub enum EventKind {
         power: Power,
         /// Since the step began.
         elapsed: Duration,
-        /// From the accepted call to the look that showed the goal, where there was a call.
+        /// From the accepted call to the goal, as far as the looks before and after its arrival tell, where there was
+        /// a call.
         took: Option<Duration>,
         /// The id under which ECS keeps the accepted request.
         request_id: Option<String>,
@@ -104,6 +106,8 @@ pub enum EventKind {
         /// for it.
         in_transition: bool,
     },
+    /// The run was interrupted: nothing more is called. What had not ended says so for itself.
+    Interrupted,
     /// Calls of one action are refused because too many come; they wait together.
     Throttled {
         /// Which call.
@@ -184,12 +188,16 @@ pub enum Failure {
     FellBack {
         /// What it was seen as, twice.
         seen: String,
-        /// How long after the accepted call.
+        /// How long after the accepted call, or after it was first awaited, it was first seen as that.
         after: Duration,
+        /// Whether this run has called it; otherwise it was on its way by itself.
+        was_called: bool,
     },
+    /// It settled away from its goal, and the call that would be called for is blocked.
+    Blocked(Block),
     /// It vanished while it was awaited.
     Vanished {
-        /// How long after the step began.
+        /// How long after the accepted call, or after it was first awaited, it was first missing.
         after: Duration,
     },
     /// It did not arrive in time.

@@ -14,8 +14,9 @@ mod step;
 mod tests;
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -53,7 +54,8 @@ enum Answer {
 /// Carries out a plan. Ends when every step has ended, or, once `interrupt` resolves, when the calls under way are
 /// answered.
 ///
-/// `listen` hears every event, in order, as it happens; it must not block for long.
+/// `listen` hears every event, in order, as it happens. While it blocks nothing is sent, and an interruption that
+/// comes meanwhile is heeded before anything else is.
 pub async fn execute<C: Cloud + 'static>(
     execution: Execution<'_>,
     clouds: &Clouds<C>,
@@ -65,9 +67,16 @@ pub async fn execute<C: Cloud + 'static>(
     let now = || age + began.elapsed();
     let mut run = Run::new(execution.plan, age, execution.limits, execution.expected);
     let mut work: JoinSet<Answer> = JoinSet::new();
-    let mut interrupt = pin!(interrupt);
+    // Were it to yield for fairness, an interruption would look as if it had not come.
+    let mut interrupt = pin!(tokio::task::unconstrained(interrupt));
     let mut interrupted = false;
     loop {
+        // Whoever hears of an answer may block for as long as a person reads: nothing new is decided before that.
+        run.take_events().into_iter().for_each(&mut listen);
+        if !interrupted && has_come(interrupt.as_mut()).await {
+            interrupted = true;
+            run.interrupt(now());
+        }
         for command in run.poll(now()) {
             carry_out(command, clouds, &mut work);
         }
@@ -83,6 +92,7 @@ pub async fn execute<C: Cloud + 'static>(
             }
         };
         tokio::select! {
+            biased;
             () = &mut interrupt, if !interrupted => {
                 interrupted = true;
                 run.interrupt(now());
@@ -100,6 +110,11 @@ pub async fn execute<C: Cloud + 'static>(
             () = waking => {}
         }
     }
+}
+
+/// Whether a future has resolved by now.
+async fn has_come(mut future: Pin<&mut impl Future<Output = ()>>) -> bool {
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await
 }
 
 fn carry_out<C: Cloud + 'static>(command: Command, clouds: &Clouds<C>, work: &mut JoinSet<Answer>) {

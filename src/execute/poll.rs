@@ -21,6 +21,15 @@ const SHARE_OF_AGE: f64 = 0.08;
 const SHORTEST: Duration = Duration::from_millis(250);
 /// ... and at most this.
 const LONGEST: Duration = Duration::from_secs(2);
+/// If it is known how long the way took before, the first look comes after this share of that: a little early, so that
+/// a duration that was recorded too long shows as such, and is mended.
+const SHARE_BEFORE_FIRST_LOOK: f64 = 0.96;
+/// Around the moment at which it is expected, this share of the expected duration lies between two looks ...
+const SHARE_OF_EXPECTED: f64 = 0.0075;
+/// ... but at least this.
+const SHORTEST_WHEN_EXPECTED: Duration = Duration::from_millis(100);
+/// What is recorded is at least this share of what was seen.
+const SHARE_OF_SEEN: f64 = 0.95;
 /// Never more looks than this in any minute ...
 const MOST: usize = 120;
 /// ... and never more of them for calls: the rest is what instances on their way get at least.
@@ -268,17 +277,29 @@ impl Poll {
 
 /// When to look next at an instance that set out at `since`, having just been looked at.
 ///
-/// If it is known how long it took before, the first look waits for that; past it, or with nothing known, the pause
-/// grows with its age, so that the delay in noticing stays a small share of the whole.
+/// If it is known how long it took before, the looks begin shortly before that and are close together; the longer it
+/// is overdue, the further they are apart. With nothing known the pause grows with its age. Either way the delay in
+/// noticing stays a small share of the whole.
 pub(super) fn next_look(now: Moment, since: Moment, expected: Option<Duration>) -> Moment {
     let age = now.saturating_sub(since);
-    match expected {
-        Some(expected) if age < expected => since + expected,
-        Some(expected) => now + pause(age - expected),
-        None => now + pause(age),
+    let Some(expected) = expected else { return now + pause(age, SHORTEST) };
+    let first = expected.mul_f64(SHARE_BEFORE_FIRST_LOOK);
+    if age < first {
+        return since + first;
     }
+    let close = expected.mul_f64(SHARE_OF_EXPECTED).clamp(SHORTEST_WHEN_EXPECTED, LONGEST);
+    now + pause(age.saturating_sub(expected), close)
 }
 
-fn pause(age: Duration) -> Duration {
-    age.mul_f64(SHARE_OF_AGE).clamp(SHORTEST, LONGEST)
+fn pause(age: Duration, shortest: Duration) -> Duration {
+    age.min(LONGEST.mul_f64(1.0 / SHARE_OF_AGE)).mul_f64(SHARE_OF_AGE).clamp(shortest, LONGEST)
+}
+
+/// How long a way took that was seen to have ended by a look sent at `seen`, and not yet by the one before, sent at
+/// `before`: in the middle between them, for nothing more is known, but little less than what was seen. If the first
+/// look of all came too late, that was by an old record; then one more run knows it better.
+pub(super) fn took(since: Moment, before: Moment, seen: Moment) -> Duration {
+    let most = seen.saturating_sub(since);
+    let least = before.saturating_sub(since).min(most);
+    (least + (most - least) / 2).max(most.mul_f64(SHARE_OF_SEEN))
 }

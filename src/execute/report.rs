@@ -60,8 +60,11 @@ impl Report {
                 (*change, Outcome::Skipped { because: because.clone(), root: root.clone() })
             }
             EventKind::NotReached { change, in_transition, .. } => {
-                self.interrupted = true;
                 (*change, Outcome::NotReached { in_transition: *in_transition })
+            }
+            EventKind::Interrupted => {
+                self.interrupted = true;
+                return;
             }
             EventKind::Began { .. }
             | EventKind::Accepted { .. }

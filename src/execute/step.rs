@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::event::{Action, Failure, How};
 use crate::cloud::{Advice, Refusal};
 use crate::fleet::{Goal, Power, StopPolicy, StoppedMode};
+use crate::plan::Block;
 
 /// A moment of a run: the time since the look that its plan rests on.
 pub(super) type Moment = Duration;
@@ -39,6 +40,8 @@ pub(super) struct View {
     pub(super) since: Moment,
     /// Whether the look before showed something else.
     pub(super) has_changed: bool,
+    /// When the last look was sent that showed something else.
+    pub(super) otherwise_at: Moment,
     /// How ECS says it is stopped.
     pub(super) stopped_mode: StoppedMode,
 }
@@ -70,6 +73,8 @@ pub(super) struct Step {
     pub(super) goal: Goal,
     /// The call that it makes, unless the instance arrives by itself.
     pub(super) call: Option<Call>,
+    /// Why no call follows where its instance settles away from the goal and one would be called for.
+    pub(super) blocked: Option<Block>,
     /// How long to wait for Running.
     pub(super) start_timeout: Duration,
     /// How long to wait for Stopped.
@@ -163,6 +168,8 @@ pub(super) enum Turn {
     CallAgain,
     /// The goal is reached.
     Done(How),
+    /// The instance has settled, and the call that it would need is blocked.
+    Blocked(Block),
     /// The step has failed.
     Fail(Failure),
 }
@@ -328,6 +335,11 @@ impl Step {
     fn settle(&mut self, mut watch: Watch, view: &View) -> Turn {
         // Where it must settle for the step to go on: at the goal, unless a call is to follow from elsewhere.
         let is_pending = self.action == Action::Wait && self.call.is_some();
+        if let (Some(power), Some(block)) = (&view.power, &self.blocked)
+            && *power == self.before()
+        {
+            return Turn::Blocked(block.clone());
+        }
         match &view.power {
             Some(power) if is_pending && self.goal.is_met_by(power) => return Turn::Done(How::Arrived),
             Some(power) if self.call.is_some() && *power == self.before() => {
@@ -388,9 +400,11 @@ impl Step {
         if view.asked_at < first + SECOND_LOOK {
             return None;
         }
-        let after = view.asked_at.saturating_sub(watch.since);
+        // An instance that never left keeps the moment of a look before it set out.
+        let fell_at = if view.since > watch.since { view.since } else { view.asked_at };
+        let after = fell_at.saturating_sub(watch.since);
         Some(match view.power {
-            Some(_) => Failure::FellBack { seen: view.words(), after },
+            Some(_) => Failure::FellBack { seen: view.words(), after, was_called: self.may_have_acted },
             None => Failure::Vanished { after },
         })
     }

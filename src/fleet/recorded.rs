@@ -47,9 +47,9 @@ pub struct RecordedInstance {
 /// How long past starts and stops took, newest last, at most [`Durations::KEPT`] of each, to the millisecond.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Durations {
-    /// From the accepted call to the first look that showed Running.
+    /// From the accepted call to Running, as far as the looks tell that were made around its arrival.
     pub starts: Vec<Duration>,
-    /// From the accepted call to the first look that showed Stopped.
+    /// From the accepted call to Stopped, as far as the looks tell that were made around its arrival.
     pub stops: Vec<Duration>,
 }
 

@@ -104,7 +104,11 @@ fn decide(entry: &Entry, seen: &Seen, now: Timestamp) -> (Verdict, Vec<Warning>)
         (Power::Stopping, Goal::Stopped) => Verdict::Wait { until: Goal::Stopped, then: None },
         (Power::Pending, Goal::Stopped) => Verdict::Wait {
             until: Goal::Stopped,
-            then: (!entry.prevent_stop).then_some(Then::Stop { policy: entry.stop }),
+            then: Some(if entry.prevent_stop {
+                Then::Blocked(Block::PreventStop)
+            } else {
+                Then::Stop { policy: entry.stop }
+            }),
         },
     };
     let warnings = warnings(entry, sighting, &verdict);
@@ -169,7 +173,10 @@ fn warnings(entry: &Entry, sighting: &Sighting, verdict: &Verdict) -> Vec<Warnin
             Goal::Stopped => warnings.extend(other_stop_mode(entry.stop.mode, sighting.stopped_mode)),
             Goal::Running | Goal::Any => {}
         },
-        Verdict::Wait { then: None, .. } | Verdict::Blocked(_) | Verdict::Release | Verdict::Any => {}
+        Verdict::Wait { then: None | Some(Then::Blocked(_)), .. }
+        | Verdict::Blocked(_)
+        | Verdict::Release
+        | Verdict::Any => {}
     }
     warnings
 }
@@ -326,38 +333,49 @@ fn unmanaged(change: &Change) -> Obstacle {
 }
 
 /// Turns the starts or stops among these changes into blocked ones. An instance that is on its way already goes on;
-/// only the call that might have followed is left out.
+/// it is the call that might have followed that is blocked.
 fn hold_up(changes: &mut [Change], obstacle: &Obstacle) {
     for change in changes {
-        let block = match (&change.verdict, obstacle) {
-            (Verdict::Wait { until, then: Some(_) }, _) => {
-                change.verdict = Verdict::Wait { until: *until, then: None };
-                change.warnings.clear();
-                continue;
+        match &mut change.verdict {
+            Verdict::Start { .. } => {
+                change.verdict = Verdict::Blocked(against_start(obstacle));
+                change.why = None;
             }
-            (Verdict::Start { .. } | Verdict::Stop { .. }, Obstacle::Blocked { by, root }) => {
-                Block::HeldUp { by: by.clone(), root: root.clone() }
+            Verdict::Stop { .. } => {
+                change.verdict = Verdict::Blocked(against_stop(obstacle));
+                change.why = None;
             }
-            (Verdict::Start { .. }, Obstacle::Unmanaged { by, seen }) => {
-                Block::NeedsUnmanaged { need: by.clone(), seen: seen.clone() }
+            Verdict::Wait { then: Some(then), .. } => {
+                let block = match then {
+                    Then::Start { .. } => against_start(obstacle),
+                    Then::Stop { .. } => against_stop(obstacle),
+                    // A reason of its own comes first.
+                    Then::Blocked(_) => continue,
+                };
+                *then = Then::Blocked(block);
             }
-            (Verdict::Start { .. } | Verdict::Stop { .. }, Obstacle::Recycled { by }) => {
-                Block::NeedsRecycled { need: by.clone() }
-            }
-            (Verdict::Stop { .. }, Obstacle::Unmanaged { by, seen }) => {
-                Block::StillNeeded { by: by.clone(), seen: seen.clone() }
-            }
-            (
-                Verdict::InSync
-                | Verdict::Wait { then: None, .. }
-                | Verdict::Blocked(_)
-                | Verdict::Release
-                | Verdict::Any,
-                _,
-            ) => continue,
-        };
-        change.verdict = Verdict::Blocked(block);
-        change.why = None;
+            Verdict::InSync
+            | Verdict::Wait { then: None, .. }
+            | Verdict::Blocked(_)
+            | Verdict::Release
+            | Verdict::Any => continue,
+        }
         change.warnings.clear();
+    }
+}
+
+fn against_start(obstacle: &Obstacle) -> Block {
+    match obstacle.clone() {
+        Obstacle::Blocked { by, root } => Block::HeldUp { by, root },
+        Obstacle::Unmanaged { by, seen } => Block::NeedsUnmanaged { need: by, seen },
+        Obstacle::Recycled { by } => Block::NeedsRecycled { need: by },
+    }
+}
+
+fn against_stop(obstacle: &Obstacle) -> Block {
+    match obstacle.clone() {
+        Obstacle::Blocked { by, root } => Block::HeldUp { by, root },
+        Obstacle::Unmanaged { by, seen } => Block::StillNeeded { by, seen },
+        Obstacle::Recycled { by } => Block::NeedsRecycled { need: by },
     }
 }

@@ -133,7 +133,7 @@ pub enum Verdict {
     Wait {
         /// Where it is expected to arrive.
         until: Goal,
-        /// The call that follows if a Pending instance settles away from the goal.
+        /// What follows if a Pending instance settles away from the goal. None if it cannot, being on its way there.
         then: Option<Then>,
     },
     /// Nothing can be done now.
@@ -157,6 +157,19 @@ pub enum Then {
         /// `StoppedMode` and `ForceStop` of the call.
         policy: StopPolicy,
     },
+    /// Nothing: a call would be called for, but this stands against it.
+    Blocked(Block),
+}
+
+impl Then {
+    /// Whether a call follows.
+    #[must_use]
+    pub fn calls(&self) -> bool {
+        match self {
+            Self::Start { .. } | Self::Stop { .. } => true,
+            Self::Blocked(_) => false,
+        }
+    }
 }
 
 /// Why nothing can be done.

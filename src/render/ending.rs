@@ -43,7 +43,7 @@ pub(super) enum RunVerdict {
     /// Every goal is met.
     #[default]
     Complete,
-    /// Some goal is not met.
+    /// Some goal is not met, or what became of the instances could not be recorded.
     Incomplete,
     /// Someone ended it early.
     Interrupted,
@@ -61,8 +61,9 @@ impl RunVerdict {
 }
 
 impl<'a> Ending<'a> {
-    /// Sorts out a run. A step that never ended counts as not reached, whatever kept it.
-    pub(super) fn of(plan: &'a Plan, report: &'a Report) -> Self {
+    /// Sorts out a run. A step that never ended counts as not reached, whatever kept it. `is_saved` says whether the
+    /// record of it could be saved.
+    pub(super) fn of(plan: &'a Plan, report: &'a Report, is_saved: bool) -> Self {
         let mut ending = Self::default();
         for (position, change) in plan.changes.iter().enumerate() {
             match (report.outcomes.get(&position), &change.verdict) {
@@ -78,7 +79,7 @@ impl<'a> Ending<'a> {
         ending.blocked.sort_by_key(|(_, block)| matches!(block, Block::HeldUp { .. }));
         ending.verdict = if report.interrupted {
             RunVerdict::Interrupted
-        } else if report.meets_every_goal(plan) {
+        } else if is_saved && report.meets_every_goal(plan) {
             RunVerdict::Complete
         } else {
             RunVerdict::Incomplete
@@ -130,7 +131,7 @@ pub(super) fn asked(verdict: &Verdict) -> Action {
     match verdict {
         Verdict::Start { .. } | Verdict::Wait { then: Some(Then::Start { .. }), .. } => Action::Start,
         Verdict::Stop { .. } | Verdict::Wait { then: Some(Then::Stop { .. }), .. } => Action::Stop,
-        Verdict::Wait { then: None, .. }
+        Verdict::Wait { then: None | Some(Then::Blocked(_)), .. }
         | Verdict::InSync
         | Verdict::Blocked(_)
         | Verdict::Release

@@ -155,6 +155,10 @@ pub(crate) fn every_verdict() -> Vec<Verdict> {
         Verdict::Wait { until: Goal::Running, then: None },
         Verdict::Wait { until: Goal::Stopped, then: Some(Then::Stop { policy }) },
         Verdict::Wait { until: Goal::Running, then: Some(Then::Start { init_local_disk: false }) },
+        Verdict::Wait {
+            until: Goal::Running,
+            then: Some(Then::Blocked(Block::HeldUp { by: address("app"), root: address("db") })),
+        },
         Verdict::Blocked(Block::NotVisible),
         Verdict::Release,
         Verdict::Any,
@@ -252,7 +256,9 @@ pub(crate) fn every_failure(text: &str) -> Vec<Failure> {
     let mut failures = vec![
         Failure::Moved { planned: "Stopped".to_owned(), seen: text.to_owned() },
         Failure::NeedMoved { need: address("db"), goal: Goal::Running, seen: text.to_owned() },
-        Failure::FellBack { seen: text.to_owned(), after: Duration::from_secs(42) },
+        Failure::FellBack { seen: text.to_owned(), after: Duration::from_secs(42), was_called: true },
+        Failure::FellBack { seen: text.to_owned(), after: Duration::from_secs(42), was_called: false },
+        Failure::Blocked(Block::PreventStop),
         Failure::Vanished { after: Duration::from_secs(12) },
         Failure::TimedOut {
             last_seen: text.to_owned(),
@@ -324,6 +330,7 @@ pub(crate) fn every_event(change: usize, text: &str) -> Vec<Event> {
     events.push(at(5, EventKind::Throttled { action, until: Duration::from_secs(9) }));
     events.push(at(6, EventKind::Skipped { change, action, because: address("db"), root: address("cache") }));
     events.push(at(7, EventKind::NotReached { change, action, in_transition: true }));
+    events.push(at(7, EventKind::Interrupted));
     for failure in every_failure(text) {
         events.push(failed(8, change, action, failure));
     }

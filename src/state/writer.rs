@@ -6,13 +6,15 @@ use std::time::Duration;
 /// Decides when to save. Times are measured from any one moment, such as the beginning of the run.
 ///
 /// A change after a pause is due at once; after that at most two saves a second are, and saving takes at most a tenth
-/// of the time. Changes in between are saved together. At the end the caller saves once more if
-/// [`Writer::is_behind`].
+/// of the time. Changes in between are saved together. After saves that failed the rests grow: whatever is in the way
+/// is not out of it half a second later. At the end the caller saves once more if [`Writer::is_behind`].
 #[derive(Debug, Default)]
 pub struct Writer {
     behind: bool,
     saving_since: Option<Duration>,
     not_before: Duration,
+    /// How many saves have failed in a row.
+    failures: u32,
 }
 
 impl Writer {
@@ -64,7 +66,13 @@ impl Writer {
     /// The save that was begun has ended.
     pub fn ended(&mut self, now: Duration, succeeded: bool) {
         let Some(since) = self.saving_since.take() else { return };
-        let rest = (now.saturating_sub(since)).saturating_mul(Self::REST).min(Self::LONGEST_REST);
+        self.failures = if succeeded { 0 } else { self.failures.saturating_add(1) };
+        let after_failures = match self.failures {
+            0 => Duration::ZERO,
+            failures => Self::SPACING.saturating_mul(2_u32.saturating_pow(failures)),
+        };
+        let rest = (now.saturating_sub(since)).saturating_mul(Self::REST);
+        let rest = rest.max(after_failures).min(Self::LONGEST_REST);
         self.not_before = (since.saturating_add(Self::SPACING)).max(now.saturating_add(rest));
         self.behind |= !succeeded;
     }
@@ -103,10 +111,10 @@ mod tests {
             (Ended(1120), None),
             (Changed, Some(2020)),
             (Began(9000), None),
-            (Failed(9001), Some(9500)),
-            (Began(9500), None),
-            (Ended(19500), None),
-            (Changed, Some(29500)),
+            (Failed(9001), Some(10_001)),
+            (Began(10_001), None),
+            (Ended(20_001), None),
+            (Changed, Some(30_001)),
         ]
         .into_iter()
         .enumerate()
@@ -140,6 +148,23 @@ mod tests {
         assert_eq!(saves, 120);
         assert!(writer.is_behind());
         assert_eq!(writer.next_due(), Some(at(60_000)));
+    }
+
+    #[test]
+    fn the_rests_grow_with_each_failure_up_to_a_bound_and_one_success_ends_that() {
+        let mut writer = Writer::new();
+        let mut now = at(0);
+        for rest in [1_000, 2_000, 4_000, 8_000, 10_000, 10_000] {
+            writer.changed();
+            writer.began(now);
+            writer.ended(now, false);
+            assert_eq!(writer.next_due(), Some(now + at(rest)));
+            now += at(rest);
+        }
+        writer.began(now);
+        writer.ended(now, true);
+        writer.changed();
+        assert_eq!(writer.next_due(), Some(now + Writer::SPACING));
     }
 
     #[test]

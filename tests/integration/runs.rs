@@ -14,3 +14,4 @@ mod plans;
 mod random;
 mod refusals;
 mod streams;
+mod unsaved;

@@ -165,6 +165,8 @@ impl Board {
                 let line = format!("{name}: {}", words::left_over(*in_transition).what);
                 begun.then_some(Said { tone: Tone::Caution, line })
             }
+            // Whoever interrupted it knows; what it left is told for each step.
+            EventKind::Interrupted => None,
             EventKind::Throttled { action, until } => {
                 let rest = Words(until.saturating_sub(event.at));
                 let line = format!("ECS limits the {} calls: they go on in {rest}", action.word());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{LOOK_LIMIT, Poll, next_look};
+use super::{LOOK_LIMIT, Poll, next_look, took};
 
 fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -18,9 +18,30 @@ fn the_pause_follows_the_age_within_bounds() {
 #[test]
 fn a_known_duration_times_the_first_look() {
     let expected = Some(ms(40_000));
-    assert_eq!(next_look(ms(1_000), ms(1_000), expected), ms(41_000));
-    assert_eq!(next_look(ms(20_000), ms(1_000), expected), ms(41_000));
-    assert_eq!(next_look(ms(41_000), ms(1_000), expected), ms(41_250));
+    let first = ms(1_000 + 38_400);
+    assert_eq!(next_look(ms(1_000), ms(1_000), expected), first, "a little before it is expected");
+    assert_eq!(next_look(ms(20_000), ms(1_000), expected), first);
+    assert_eq!(next_look(first, ms(1_000), expected), first + ms(300));
+    assert_eq!(next_look(ms(41_000), ms(1_000), expected), ms(41_300));
+    assert_eq!(next_look(ms(51_000), ms(1_000), expected), ms(51_800), "it is overdue");
+    assert_eq!(next_look(ms(500_000), ms(1_000), expected), ms(502_000));
+    assert_eq!(next_look(ms(960), ms(0), Some(ms(1_000))), ms(1_060));
+    assert_eq!(next_look(ms(0), ms(0), Some(Duration::MAX / 2)), (Duration::MAX / 2).mul_f64(0.96));
+    assert_eq!(next_look(Duration::MAX / 2, ms(0), None), Duration::MAX / 2 + ms(2_000));
+}
+
+#[test]
+fn what_a_way_took_lies_between_the_looks_around_its_end() {
+    for (since, before, seen, way) in [
+        (1_000, 20_000, 21_000, 19_500),
+        (1_000, 20_980, 21_000, 19_990),
+        // Nobody looked before: it may have been there for long, and is thought to have been for a little.
+        (1_000, 0, 21_000, 19_000),
+        (1_000, 30_000, 21_000, 20_000),
+        (5_000, 0, 5_000, 0),
+    ] {
+        assert_eq!(took(ms(since), ms(before), ms(seen)), ms(way), "{since} {before} {seen}");
+    }
 }
 
 #[test]

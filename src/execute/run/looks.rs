@@ -79,6 +79,10 @@ impl Run<'_> {
         let view = View {
             since: unchanged.map_or(asked_at, |before| before.since),
             has_changed: unchanged.is_none(),
+            otherwise_at: before.map_or(Moment::ZERO, |before| match unchanged {
+                Some(before) => before.otherwise_at,
+                None => before.asked_at,
+            }),
             stopped_mode: sighting.map_or(StoppedMode::NotApplicable, |sighting| sighting.stopped_mode),
             power,
             asked_at,

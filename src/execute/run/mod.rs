@@ -19,7 +19,7 @@ use super::poll::Poll;
 use super::ready::{Ready, StepIndex};
 use super::step::{FRESH, Moment, Phase, Step, Turn, View};
 use crate::cloud::{Accepted, Advice, Refusal, StartRequest, StopRequest};
-use crate::fleet::{InstanceId, ProviderAlias, Sighting};
+use crate::fleet::{Address, InstanceId, ProviderAlias, Sighting};
 use crate::plan::Plan;
 use gate::Gate;
 
@@ -79,7 +79,7 @@ pub(super) struct Run<'p> {
     /// Among calls that compete, the one with the longest remaining chain goes first.
     rank_of: Vec<Reverse<Duration>>,
     /// Where the failure began, for steps that were skipped.
-    root_of: Vec<Option<StepIndex>>,
+    root_of: Vec<Option<Address>>,
     ready: Ready,
     views: Vec<Option<View>>,
     completed_at: Vec<Option<Moment>>,
@@ -190,6 +190,7 @@ impl Run<'_> {
     /// No new call from now on. Calls under way are awaited, everything else ends.
     pub(super) fn interrupt(&mut self, now: Moment) {
         self.interrupted = true;
+        self.say(now, EventKind::Interrupted);
         for step in 0..self.steps.len() {
             if !matches!(self.steps[step].phase, Phase::Ended | Phase::Calling) {
                 self.leave(now, step);

@@ -147,16 +147,22 @@ fn step_for(
         }
         Verdict::Wait { until, then } => {
             let timeout = if *until == Goal::Stopped { timeouts.stop } else { timeouts.start };
-            let call = then.as_ref().map(|then| match then {
-                Then::Start { init_local_disk } => Call::Start { init_local_disk: *init_local_disk },
-                Then::Stop { policy } => Call::Stop { policy: *policy },
+            let call = then.as_ref().and_then(|then| match then {
+                Then::Start { init_local_disk } => Some(Call::Start { init_local_disk: *init_local_disk }),
+                Then::Stop { policy } => Some(Call::Stop { policy: *policy }),
+                Then::Blocked(_) => None,
             });
             (Action::Wait, *until, call, Phase::Settling(Watch::new(origin, timeout)))
         }
         Verdict::InSync | Verdict::Blocked(_) | Verdict::Release | Verdict::Any => return None,
     };
+    let blocked = match &change.verdict {
+        Verdict::Wait { then: Some(Then::Blocked(block)), .. } => Some(block.clone()),
+        _ => None,
+    };
     Some(Step {
         change: position,
+        blocked,
         action,
         goal,
         call,
@@ -181,7 +187,8 @@ fn first_view(change: &Change) -> Option<View> {
         Seen::Absent => (None, StoppedMode::NotApplicable),
         Seen::NotSeen { .. } => return None,
     };
-    Some(View { power, asked_at: Moment::ZERO, since: Moment::ZERO, has_changed: false, stopped_mode })
+    let never = Moment::ZERO;
+    Some(View { power, asked_at: never, since: never, has_changed: false, otherwise_at: never, stopped_mode })
 }
 
 /// The providers of a plan, with gates for `most` calls at a time, and which of them each change belongs to.

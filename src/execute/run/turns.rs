@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::Run;
 use crate::execute::event::{Action, EventKind, Failure, How};
-use crate::execute::poll::next_look;
+use crate::execute::poll::{next_look, took};
 use crate::execute::ready::StepIndex;
 use crate::execute::step::{Call, Moment, Phase, Step, Turn};
-use crate::fleet::{StopMode, StoppedMode};
+use crate::fleet::{Address, StopMode, StoppedMode};
+use crate::plan::Block;
 
 impl Run<'_> {
     pub(super) fn begin(&mut self, now: Moment, step: StepIndex) {
@@ -44,6 +45,12 @@ impl Run<'_> {
             },
             Turn::Call | Turn::CallAgain => self.wait_for_call(step),
             Turn::Done(how) => self.complete(now, step, how),
+            Turn::Blocked(Block::HeldUp { by, root }) => {
+                self.skip_for(now, step, by, root);
+                self.fail_followers(now, step);
+            }
+            // The blocking begins here.
+            Turn::Blocked(block) => self.fail(now, step, Failure::Blocked(block)),
             Turn::Fail(failure) => self.fail(now, step, failure),
         }
     }
@@ -53,7 +60,7 @@ impl Run<'_> {
         let view = self.views[change].as_ref();
         let took = match (phase, how, view) {
             (Phase::Awaiting(watch), How::Called, Some(view)) => {
-                Some(view.asked_at.saturating_sub(watch.since))
+                Some(took(watch.since, view.otherwise_at, view.asked_at))
             }
             _ => None,
         };
@@ -104,12 +111,15 @@ impl Run<'_> {
     }
 
     fn skip(&mut self, now: Moment, step: StepIndex, because: StepIndex) {
-        let root = self.root_of[because].unwrap_or(because);
-        self.root_of[step] = Some(root);
-        let address = |step: StepIndex| self.plan.changes[self.steps[step].change].address.clone();
+        let because_of = self.plan.changes[self.steps[because].change].address.clone();
+        let root = self.root_of[because].clone().unwrap_or_else(|| because_of.clone());
+        self.skip_for(now, step, because_of, root);
+    }
+
+    fn skip_for(&mut self, now: Moment, step: StepIndex, because: Address, root: Address) {
+        self.root_of[step] = Some(root.clone());
         let Step { change, action, .. } = self.steps[step];
-        let kind = EventKind::Skipped { change, action, because: address(because), root: address(root) };
-        self.say(now, kind);
+        self.say(now, EventKind::Skipped { change, action, because, root });
         self.end(step);
     }
 

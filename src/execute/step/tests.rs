@@ -31,6 +31,7 @@ fn calling(goal: Goal, sends: u32) -> Step {
         action,
         goal,
         call: Some(call),
+        blocked: None,
         start_timeout: START_TIMEOUT,
         stop_timeout: STOP_TIMEOUT,
         expected: None,
@@ -52,7 +53,8 @@ fn settling(action: Action, goal: Goal, call: bool) -> Step {
 }
 
 fn seen(power: Option<Power>, asked_at: Moment) -> View {
-    View { power, asked_at, since: ANSWERED, has_changed: false, stopped_mode: StoppedMode::NotApplicable }
+    let stopped_mode = StoppedMode::NotApplicable;
+    View { power, asked_at, since: ANSWERED, has_changed: false, otherwise_at: Moment::ZERO, stopped_mode }
 }
 
 fn refusal(advice: Advice) -> Refusal {
@@ -209,7 +211,9 @@ fn after_an_accepted_call_the_old_status_is_tolerated_and_then_believed_on_the_s
             assert!(matches!(look(Some(on_the_way.clone()), 33_500), Turn::Poll(_)));
             assert_eq!(at(&look(gone.clone(), 40_000)), secs(43));
             let failure = match &gone {
-                Some(power) => Failure::FellBack { seen: power.to_string(), after: secs(43) },
+                Some(power) => {
+                    Failure::FellBack { seen: power.to_string(), after: secs(43), was_called: true }
+                }
                 None => Failure::Vanished { after: secs(43) },
             };
             assert_eq!(look(gone.clone(), 43_000), Turn::Fail(failure));
@@ -219,6 +223,17 @@ fn after_an_accepted_call_the_old_status_is_tolerated_and_then_believed_on_the_s
             assert_eq!(turn, Some(Turn::Done(How::Called)));
         }
     }
+}
+
+#[test]
+fn a_fall_is_dated_by_the_look_that_first_showed_it() {
+    let mut step = calling(Goal::Running, 1);
+    step.accept(ANSWERED, None);
+    let fallen =
+        |after| View { since: ANSWERED + secs(12), ..seen(Some(Power::Stopped), ANSWERED + secs(after)) };
+    assert_eq!(step.observe(&fallen(30)).as_ref().map(at), Some(secs(33)));
+    let failure = Failure::FellBack { seen: "Stopped".to_owned(), after: secs(12), was_called: true };
+    assert_eq!(step.observe(&fallen(33)), Some(Turn::Fail(failure)));
 }
 
 #[test]

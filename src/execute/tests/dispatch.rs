@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::sketch::Sketch;
 use super::twin::{fleet, plan_for, secs, story};
 use crate::cloud::{Accepted, Cloud, Refusal, StartRequest, StopRequest};
-use crate::execute::{Clouds, Event, Execution, Limits, Outcome, Report, execute};
+use crate::execute::{Clouds, Event, EventKind, Execution, Limits, Outcome, Report, execute};
 use crate::fleet::{Goal, InstanceId, Power, ProviderAlias, Region, Sighting, Strength};
 use crate::plan::Plan;
 
@@ -137,6 +137,38 @@ async fn an_interruption_awaits_the_calls_under_way_and_nothing_else() {
         }
         assert_eq!(report.outcomes.len(), 2, "every step is accounted for");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interruption_that_came_before_the_beginning_calls_nothing() {
+    let (plan, machines) = (two(), Arc::new(Machines::new()));
+    let (report, _) = run(&plan, &clouds(&machines), std::future::ready(())).await;
+    assert!(report.interrupted);
+    assert_eq!(machines.calls(), []);
+    assert_eq!(report.outcomes.len(), 2, "every step is accounted for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interruption_while_the_listener_blocks_is_heeded_before_the_next_call() {
+    let (plan, machines) = (two(), Arc::new(Machines::new()));
+    let (interrupt, interrupted) = tokio::sync::oneshot::channel::<()>();
+    let mut interrupt = Some(interrupt);
+    let limits = Limits::default();
+    let execution = Execution { plan: &plan, age: Duration::ZERO, limits, expected: &|_| None };
+    let mut report = Report::default();
+    let clouds = clouds(&machines);
+    let asked = async { interrupted.await.expect("it is sent") };
+    execute(execution, &clouds, asked, |event| {
+        report.hear(&event);
+        if matches!(event.kind, EventKind::Completed { .. })
+            && let Some(interrupt) = interrupt.take()
+        {
+            interrupt.send(()).expect("it is awaited");
+        }
+    })
+    .await;
+    assert!(report.interrupted);
+    assert_eq!(machines.calls(), [(0, "i-db0".to_owned())], "web was about to be started");
 }
 
 #[tokio::test(start_paused = true)]

@@ -35,7 +35,7 @@ fn every_step_is_accounted_for_once(plan: &Plan, played: &Played) -> Result<(), 
             EventKind::Skipped { change, .. } | EventKind::NotReached { change, .. } => {
                 (*change, false, true)
             }
-            EventKind::Throttled { .. } | EventKind::LookFailed { .. } => continue,
+            EventKind::Throttled { .. } | EventKind::LookFailed { .. } | EventKind::Interrupted => continue,
         };
         let address = &plan.changes[change].address;
         prop_assert!(!ended.contains_key(&change), "{address} had ended, and then {:?}", event.kind);
@@ -119,6 +119,20 @@ fn a_call_that_is_refused_after_an_interruption_fails_and_skips_nobody_a_second_
     let played = play(&plan, twin, &Play { interrupt_at: Some(ms(10)), ..Play::default() });
     assert_eq!(story(&plan, &played.events, "db"), ["began start", "failed Refused"]);
     assert_eq!(story(&plan, &played.events, "web"), ["not reached, in transition: false"]);
+}
+
+#[test]
+fn a_run_that_was_interrupted_says_so_even_if_its_only_step_fails_by_itself() {
+    let desired = Sketch::new().entry("db", Goal::Running, 1, &[]).desired();
+    let mut twin = fleet(&desired, &Power::Stopped, secs(5));
+    twin.machines.get_mut(&id("i-db0")).expect("there").fates =
+        vec![Fate::Refuse(Refusal::new(Advice::Final, "no"))];
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin.clone(), &Play { interrupt_at: Some(ms(10)), ..Play::default() });
+    assert_eq!(story(&plan, &played.events, "db"), ["began start", "failed Refused"]);
+    assert!(played.report.interrupted);
+    let undisturbed = play(&plan, twin, &Play { interrupt_at: Some(secs(90)), ..Play::default() });
+    assert!(!undisturbed.report.interrupted, "it had ended by then");
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use super::sketch::Sketch;
 use super::twin::{Machine, Play, Played, fleet, id, ms, plan_for, play, secs, story};
+use crate::execute::Outcome;
 use crate::execute::event::{EventKind, Failure};
 use crate::fleet::{Goal, Power, Strength};
-use crate::plan::Plan;
+use crate::plan::{Block, Plan};
 
 /// `any`, which is only looked at, `db`, and `web` behind both; `web` and `edge` behind it wait for `db` for a minute.
 fn behind_any(clicks: &[(u64, Option<Power>)]) -> (Plan, Played) {
@@ -119,4 +120,45 @@ fn no_call_rests_on_a_look_that_is_older_than_ten_seconds() {
         assert_eq!(before > 0, looks_first, "a plan that is {age:?} old");
         assert!(played.report.meets_every_goal(&plan));
     }
+}
+
+#[test]
+fn what_settles_away_from_its_goal_behind_something_blocked_is_skipped_at_once() {
+    let desired = Sketch::new()
+        .entry("db", Goal::Running, 1, &[])
+        .entry("web", Goal::Running, 1, &[("db", Strength::Hard)])
+        .entry("xedge", Goal::Running, 1, &[("web", Strength::Hard)])
+        .desired();
+    let mut twin = fleet(&desired, &Power::Stopped, secs(5));
+    twin.machines.remove(&id("i-db0"));
+    let mut web = Machine::new(Power::Pending, secs(5));
+    web.set(secs(4), Some(Power::Stopped));
+    twin.machines.insert(id("i-web0"), web);
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play::default());
+    assert_eq!(story(&plan, &played.events, "web"), ["began wait", "skipped because of db"]);
+    assert_eq!(story(&plan, &played.events, "xedge"), ["skipped because of web"]);
+    let roots: Vec<String> = played
+        .events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::Skipped { root, .. } => Some(root.to_string()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(roots, ["db", "db"]);
+    assert!(played.twin.log.is_empty() && played.ended_at < secs(6), "{:?}", played.ended_at);
+}
+
+#[test]
+fn what_settles_as_running_and_must_not_be_stopped_fails_at_once_with_the_reason() {
+    let desired =
+        Sketch::new().entry("db", Goal::Stopped, 1, &[]).with(|entry| entry.prevent_stop = true).desired();
+    let mut twin = fleet(&desired, &Power::Pending, secs(5));
+    twin.machines.get_mut(&id("i-db0")).expect("there").set(secs(4), Some(Power::Running));
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play::default());
+    let outcome = &played.report.outcomes[&0];
+    assert_eq!(*outcome, Outcome::Failed(Failure::Blocked(Block::PreventStop)));
+    assert!(played.ended_at < secs(6), "{:?}", played.ended_at);
 }

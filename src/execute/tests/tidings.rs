@@ -42,7 +42,7 @@ fn a_completion_says_how_long_the_way_took_from_the_accepted_call() {
     let (how, elapsed, took, request, _) = completion(&play(&plan, twin, &Play::default()));
     assert_eq!((how, request.as_deref()), (How::Called, Some("request-2")));
     let took = took.expect("there was a call");
-    assert!(took >= secs(20) - ms(50) && took <= secs(22), "{took:?}");
+    assert!(took.abs_diff(secs(20)) <= ms(850), "half of the pause between two looks: {took:?}");
     assert!(elapsed >= took + secs(2), "the refused call and the wait are a part of the step: {elapsed:?}");
 }
 
@@ -119,7 +119,7 @@ fn a_known_duration_spares_looks() {
     let unknown = play(&plan, twin.clone(), &Play::default());
     let expected = |_: &crate::plan::Change| Some(secs(60));
     let known = play(&plan, twin, &Play { expected: Some(&expected), ..Play::default() });
-    assert!(known.twin.looks.len() <= 2 && unknown.twin.looks.len() > 20);
+    assert!(known.twin.looks.len() <= 8 && unknown.twin.looks.len() > 20);
     assert!(known.ended_at < secs(61), "{:?}", known.ended_at);
 }
 

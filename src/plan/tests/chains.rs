@@ -62,7 +62,8 @@ fn what_is_on_its_way_up_goes_on_and_only_the_call_after_it_is_left_out() {
         .seeing(|sighting| sighting.spot = true)
         .entry("edge", Goal::Running, there(Power::Stopped), &[("app", HARD)]);
     assert_eq!(world.verdict("app"), Verdict::Wait { until: Goal::Running, then: None });
-    assert_eq!(world.verdict("web"), Verdict::Wait { until: Goal::Running, then: None });
+    let then = Some(Then::Blocked(Block::HeldUp { by: address("db"), root: address("db") }));
+    assert_eq!(world.verdict("web"), Verdict::Wait { until: Goal::Running, then });
     assert_eq!(world.change("web").warnings, [], "nothing will be called");
     assert_eq!(world.verdict("edge"), START);
 }
@@ -167,7 +168,8 @@ fn what_is_on_its_way_down_goes_on_and_only_the_call_after_it_is_left_out() {
         .entry("web", Goal::Stopped, there(Power::Running), &[("db", HARD), ("new", HARD)])
         .with(|entry| entry.prevent_stop = true);
     assert_eq!(world.verdict("db"), Verdict::Wait { until: Goal::Stopped, then: None });
-    assert_eq!(world.verdict("new"), Verdict::Wait { until: Goal::Stopped, then: None });
+    let then = Some(Then::Blocked(Block::HeldUp { by: address("web"), root: address("web") }));
+    assert_eq!(world.verdict("new"), Verdict::Wait { until: Goal::Stopped, then });
 }
 
 #[test]

@@ -137,7 +137,10 @@ fn prevent_stop_blocks_the_call_but_not_what_is_on_its_way_down() {
         (Power::Running, Verdict::Blocked(Block::PreventStop)),
         (Power::Starting, Verdict::Blocked(Block::PreventStop)),
         (Power::Stopping, Verdict::Wait { until: Goal::Stopped, then: None }),
-        (Power::Pending, Verdict::Wait { until: Goal::Stopped, then: None }),
+        (
+            Power::Pending,
+            Verdict::Wait { until: Goal::Stopped, then: Some(Then::Blocked(Block::PreventStop)) },
+        ),
         (Power::Stopped, Verdict::InSync),
     ] {
         let world = alone(Goal::Stopped, there(power)).with(|entry| entry.prevent_stop = true);

@@ -167,8 +167,9 @@ impl Page {
         if let Some(after) = self.order.of_change(change).map(ToOwned::to_owned) {
             self.line(None, &after);
         }
-        if let Verdict::Wait { then: Some(then), .. } = &change.verdict {
-            self.line(None, words::then(then));
+        if let Verdict::Wait { until, then: Some(then) } = &change.verdict {
+            let ink = if then.calls() { None } else { Some(Ink::Trouble) };
+            self.line(ink, &words::then(then, *until));
         }
         for warning in &change.warnings {
             let explanation = words::warning(warning);

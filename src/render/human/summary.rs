@@ -18,10 +18,11 @@ const EXPLAINED_AT_LEAST: usize = 2;
 const NAMED: usize = 10;
 
 /// The one summary that ends every apply, however it ended: the counts in its first line, then everything that did
-/// not go as planned with reason and remedy, then the names of what did. `all` names every instance.
+/// not go as planned with reason and remedy, then the names of what did. `is_saved` says whether the record could be
+/// saved; `all` names every instance.
 #[must_use]
-pub fn apply_summary(plan: &Plan, report: &Report, style: Style, all: bool) -> String {
-    let ending = Ending::of(plan, report);
+pub fn apply_summary(plan: &Plan, report: &Report, is_saved: bool, style: Style, all: bool) -> String {
+    let ending = Ending::of(plan, report, is_saved);
     let ink = match ending.verdict {
         RunVerdict::Complete => Ink::Up,
         RunVerdict::Incomplete | RunVerdict::Interrupted => Ink::Trouble,
@@ -29,6 +30,10 @@ pub fn apply_summary(plan: &Plan, report: &Report, style: Style, all: bool) -> S
     let mut page = Page { text: String::new(), style, all, left: EXPLAINED, left_out: false };
     // Writing to a string cannot fail.
     let _ = writeln!(page.text, "{}", style.paint(ink, ending.headline()));
+    if !is_saved {
+        let line = "The state could not be saved: see above why, and what it would say.";
+        let _ = writeln!(page.text, "{}", style.paint(Ink::Trouble, line));
+    }
     page.explain("Failed", &ending.failed, |(change, failure)| {
         (*change, words::failure(failure, asked(&change.verdict)))
     });

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::{Explanation, address, count, message, name, short};
+use super::{Explanation, address, block, count, message, name, short};
 use crate::cloud::{Advice, Refusal};
 use crate::execute::{Action, Failure};
 use crate::fleet::duration::Words;
-use crate::fleet::{Address, StoppedMode};
+use crate::fleet::{Address, Power, StoppedMode};
 
 /// How a step failed, and what to do about it. `action` is what was being done.
 #[must_use]
@@ -38,23 +38,42 @@ pub fn failure(failure: &Failure, action: Action) -> Explanation {
                 format!("find out what moved {need}, then plan again"),
             )
         }
-        Failure::FellBack { seen, after } => Explanation::new(
-            format!(
-                "it was on its way and fell back to {} {} after ECS accepted the {}",
-                name(seen),
-                Words(*after),
-                asked(action)
-            ),
-            match action {
-                Action::Start | Action::Wait => {
+        Failure::FellBack { seen, after, was_called } => {
+            let what = if *was_called {
+                let call = asked(action);
+                format!(
+                    "it was on its way and fell back to {} {} after ECS accepted the {call}",
+                    name(seen),
+                    Words(*after)
+                )
+            } else {
+                format!(
+                    "it was on its way by itself, and was {} instead {} after it was first awaited",
+                    name(seen),
+                    Words(*after)
+                )
+            };
+            let is_boot = match action {
+                Action::Start => true,
+                Action::Stop => false,
+                Action::Wait => seen == Power::Stopped.word(),
+            };
+            Explanation::new(
+                what,
+                if is_boot {
                     "the boot failed: read its system log (console > ECS > Instances > Get System Logs), then \
                      apply again"
-                }
-                Action::Stop => "look at it in the console, then apply again",
-            },
-        ),
+                } else {
+                    "look at it in the console, then apply again"
+                },
+            )
+        }
+        Failure::Blocked(why) => {
+            let Explanation { what, remedy } = block(why);
+            Explanation::new(format!("it has settled away from its goal, and {what}"), remedy)
+        }
         Failure::Vanished { after } => Explanation::new(
-            format!("it vanished from ECS's answers {} after its step began", Words(*after)),
+            format!("it vanished from ECS's answers {} after it was first awaited", Words(*after)),
             "it was released, or taken back if it is a spot instance: put a replacement into the \
              configuration, or take it out",
         ),

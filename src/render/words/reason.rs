@@ -89,12 +89,16 @@ pub fn drift(drift: &Drift) -> String {
     format!("{did} outside powerform since the last apply {since}")
 }
 
-/// The call that follows when a Pending instance settles away from its goal: `then: start if Stopped`.
+/// What follows when a Pending instance settles away from its goal: `then: start if Stopped`, or why nothing does.
 #[must_use]
-pub fn then(then: &Then) -> &'static str {
+pub fn then(then: &Then, until: Goal) -> String {
     match then {
-        Then::Start { .. } => "then: start if Stopped",
-        Then::Stop { .. } => "then: stop if Running",
+        Then::Start { .. } => "then: start if Stopped".to_owned(),
+        Then::Stop { .. } => "then: stop if Running".to_owned(),
+        Then::Blocked(why) => {
+            let call = if until == Goal::Stopped { "stop if Running" } else { "start if Stopped" };
+            format!("then: no {call}: {}", block(why))
+        }
     }
 }
 

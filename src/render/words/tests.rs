@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::execute::Action;
+use crate::execute::{Action, Failure};
 use crate::fleet::{Goal, Power, Strength};
 use crate::plan::{Drift, Verdict};
 use crate::render::fixtures::{
@@ -170,4 +170,22 @@ proptest! {
         assert_harmless(&shown);
         prop_assert!(!shown.contains('\n'));
     }
+}
+
+#[test]
+fn a_fall_back_claims_a_call_only_if_there_was_one() {
+    let fell = |was_called, seen: &str, action| {
+        let after = std::time::Duration::from_secs(4);
+        failure(&Failure::FellBack { seen: seen.to_owned(), after, was_called }, action).to_string()
+    };
+    let boot = "the boot failed: read its system log";
+    let called = fell(true, "Stopped", Action::Start);
+    assert!(
+        called.starts_with("it was on its way and fell back to Stopped 4s after ECS accepted the start: ")
+    );
+    assert!(called.contains(boot));
+    let awaited = fell(false, "Stopped", Action::Wait);
+    let said = "it was on its way by itself, and was Stopped instead 4s after it was first awaited: ";
+    assert!(awaited.starts_with(said) && awaited.contains(boot), "{awaited}");
+    assert!(!fell(false, "Running", Action::Wait).contains("boot"), "it was on its way down");
 }

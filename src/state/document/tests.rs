@@ -91,6 +91,14 @@ fn damage_is_named_and_the_way_out_told() {
         (WRITTEN.replace("\"format_version\": 1", "\"format_version\": \"1\""), "format_version"),
         (WRITTEN.replace("\"format_version\": 1", "\"format_version\": 1.5"), "format_version"),
         (WRITTEN.replace("\"serial\": 42", "\"serial\": -1"), "-1"),
+        (
+            WRITTEN.replace("\"serial\": 42", "\"serial\": 18446744073709551615"),
+            "its serial 18446744073709551615 is",
+        ),
+        (
+            WRITTEN.replace("\"serial\": 42", "\"serial\": 9223372036854775808"),
+            "its serial 9223372036854775808 is",
+        ),
         (WRITTEN.replace("0b5c1f4e", "zzzzzzzz"), "lineage"),
         (WRITTEN.replace("\"goal\": \"Any\"", "\"goal\": \"Asleep\""), "Asleep"),
         (WRITTEN.replace("\"web-shop\"", "\"Web Shop\""), "not a stack name"),
@@ -175,7 +183,7 @@ prop_compose! {
 proptest! {
     #[test]
     fn every_record_reads_back_as_it_was_written(
-        serial: u64,
+        serial in 0..=u64::MAX / 2,
         lineage: u128,
         instances in prop::collection::btree_map("[a-z0-9]{1,8}", any_instance(), 0..8),
     ) {

@@ -98,8 +98,13 @@ impl<'de> Deserialize<'de> for Pairs {
     }
 }
 
+/// The greatest serial that is read. One write a millisecond would reach it in three hundred million years, and as many
+/// again could follow before there were none left to raise it to.
+const GREATEST_SERIAL: u64 = u64::MAX / 2;
+
 pub(super) fn read(text: &[u8]) -> Result<Recorded, Refused> {
     let document: Document = serde_json::from_slice(text).map_err(damaged)?;
+    check_serial(document.serial)?;
     let lineage = read_lineage(&document.lineage)?;
     check_addresses(&document.instances)?;
     let mut instances = BTreeMap::new();
@@ -136,6 +141,7 @@ pub(super) fn read(text: &[u8]) -> Result<Recorded, Refused> {
 
 pub(super) fn read_edition(text: &[u8]) -> Result<(StackName, Edition), Refused> {
     let heading: Heading = serde_json::from_slice(text).map_err(damaged)?;
+    check_serial(heading.serial)?;
     let lineage = read_lineage(&heading.lineage)?;
     Ok((heading.stack, Edition { lineage, serial: heading.serial }))
 }
@@ -190,6 +196,14 @@ fn check_addresses(instances: &Pairs) -> Result<(), Refused> {
         None => Ok(()),
         Some((address, _)) => Err(Refused::Damaged { why: format!("it holds the address {address} twice") }),
     }
+}
+
+fn check_serial(serial: u64) -> Result<(), Refused> {
+    if serial > GREATEST_SERIAL {
+        let why = format!("its serial {serial} is greater than any that powerform has written");
+        return Err(Refused::Damaged { why });
+    }
+    Ok(())
 }
 
 fn read_lineage(text: &str) -> Result<Uuid, Refused> {

@@ -1,8 +1,12 @@
 //! SIGINT and SIGTERM: the first lets what is under way come to an end, the second ends it.
 
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
 use nix::sys::signal::Signal;
 
-use crate::harness::{Scenario, World, side_by_side};
+use crate::harness::{Running, Scenario, World, side_by_side};
 
 const CONFIGURATION: &str = "instances:
   a: { id: i-a, status: Running }
@@ -103,6 +107,33 @@ fn a_command_that_is_interrupted_while_it_looks_or_waits_calls_nothing() {
     }
     assert!(!scenario.state().exists());
     assert_eq!(scenario.converge().calls().len(), 3);
+}
+
+/// A full pipe keeps the plan from being shown to its end; whoever interrupts that wants no call at all.
+#[test]
+fn an_apply_that_is_interrupted_while_nobody_reads_its_output_calls_nothing() {
+    let ids: Vec<String> = (0..400).map(|number| format!("i-{number:04}")).collect();
+    let instances: Vec<String> = ids.iter().map(|id| format!("{{ id: {id} }}")).collect();
+    let account = format!("instances: [{}]\n", instances.join(", "));
+    let configuration = format!("instances: {{ a: {{ ids: [{}], status: Running }} }}\n", ids.join(", "));
+    let scenario = Scenario::new(&account, &configuration);
+    let (reader, writer) = nix::unistd::pipe().unwrap();
+    let mut command = scenario.command(&["apply", "--auto-approve", "--json"]);
+    let apply = Running::start_with_stdout(&mut command, Stdio::from(writer));
+    drop(command);
+    let mut output = BufReader::new(File::from(reader));
+    let mut line = String::new();
+    while !line.contains("\"planned_change\"") {
+        line.clear();
+        assert!(output.read_line(&mut line).unwrap() > 0, "it shows the plan");
+    }
+    apply.signal(Signal::SIGINT);
+    let rest = std::io::copy(&mut output, &mut std::io::sink()).unwrap();
+    assert!(rest > 2 * 65_536, "{rest} bytes fit into a pipe");
+    let ended = apply.finish();
+    assert_eq!(ended.status, Some(130), "{ended:?}");
+    assert!(scenario.log().calls().is_empty());
+    assert!(ended.stderr.contains("interrupted: nothing was called"), "{ended:?}");
 }
 
 #[test]

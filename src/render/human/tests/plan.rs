@@ -210,6 +210,13 @@ fn every_verdict_has_a_block_with_a_reason_and_unseen_instances_have_no_attribut
     };
     let text = plain(&fixtures::plan(vec![change("db", Power::Pending, Goal::Running, waiting)], &[]));
     assert!(text.contains("        then: start if Stopped\n"), "{text}");
+    let root = fixtures::address("db");
+    let block = crate::plan::Block::HeldUp { by: root.clone(), root };
+    let waiting = Verdict::Wait { until: Goal::Running, then: Some(crate::plan::Then::Blocked(block)) };
+    let text = plain(&fixtures::plan(vec![change("web", Power::Pending, Goal::Running, waiting)], &[]));
+    let said =
+        "        then: no start if Stopped: it has to come after db, which is blocked: see what blocks db\n";
+    assert!(text.contains(said), "{text}");
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn failed_run() -> (Plan, Report) {
 fn an_incomplete_apply_ends_with_counts_reasons_and_remedies() {
     let (plan, report) = failed_run();
     assert_eq!(
-        apply_summary(&plan, &report, Style::plain(), false),
+        apply_summary(&plan, &report, true, Style::plain(), false),
         "\
 Apply incomplete: 0 started, 1 stopped, 0 already there, 1 failed, 2 skipped, 0 not reached, 1 blocked.
 
@@ -62,7 +62,7 @@ fn a_complete_apply_names_what_it_did() {
     report.outcomes.insert(10, Outcome::Arrived);
     report.outcomes.insert(9, Outcome::Arrived);
     assert_eq!(
-        apply_summary(&plan, &report, Style::plain(), false),
+        apply_summary(&plan, &report, true, Style::plain(), false),
         "Apply complete: 9 started, 0 stopped, 1 already there, 0 failed, 0 skipped, 0 not reached, 2 arrived by \
          themselves.\n\nStarted: a0, a1, a2, a3, a4, a5, a6, a7 and a8\n\nArrived without a call: a9 and a10\n\n\
          Already there: a11\n"
@@ -74,7 +74,7 @@ fn an_interrupted_apply_says_what_is_left() {
     let plan = fixtures::web_shop();
     let mut report = Report { interrupted: true, ..Report::default() };
     report.outcomes.insert(0, Outcome::NotReached { in_transition: true });
-    let text = apply_summary(&plan, &report, Style::plain(), false);
+    let text = apply_summary(&plan, &report, true, Style::plain(), false);
     assert!(
         text.starts_with(
             "Apply interrupted: 0 started, 0 stopped, 0 already there, 0 failed, 0 skipped, 4 not reached, 1 blocked."
@@ -108,11 +108,11 @@ fn a_long_summary_fits_a_screen_unless_all_is_asked_for_and_causes_come_before_w
             .outcomes
             .insert(position, Outcome::Failed(Failure::Vanished { after: Duration::from_secs(1) }));
     }
-    let text = apply_summary(&plan, &report, Style::plain(), false);
+    let text = apply_summary(&plan, &report, true, Style::plain(), false);
     assert!(text.lines().count() < 50, "{text}");
     assert!(text.contains("Blocked:\n  z (") && text.contains("  and 89 more\n"), "{text}");
     assert!(text.ends_with("\n--all names every instance.\n"));
-    let everything = apply_summary(&plan, &report, Style::plain(), true);
+    let everything = apply_summary(&plan, &report, true, Style::plain(), true);
     for change in &plan.changes {
         assert!(everything.contains(&format!("  {} (", change.address)), "{}", change.address);
     }
@@ -128,5 +128,15 @@ fn failures_with_text_from_elsewhere_do_no_harm() {
     for (position, failure) in failures.into_iter().enumerate() {
         report.outcomes.insert(position, Outcome::Failed(failure));
     }
-    assert_harmless(&apply_summary(&plan, &report, Style::plain(), true));
+    assert_harmless(&apply_summary(&plan, &report, true, Style::plain(), true));
+}
+
+#[test]
+fn an_apply_whose_record_could_not_be_saved_is_not_complete() {
+    let plan = fixtures::plan(vec![change("db", Power::Stopped, Goal::Running, fixtures::start())], &[]);
+    let mut report = Report::default();
+    report.outcomes.insert(0, Outcome::Started);
+    let text = apply_summary(&plan, &report, false, Style::plain(), false);
+    assert!(text.starts_with("Apply incomplete: 1 started, "), "{text}");
+    assert!(text.contains("\nThe state could not be saved: "), "{text}");
 }

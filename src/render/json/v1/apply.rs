@@ -55,7 +55,7 @@ impl Apply {
                 let message = about(change, format_args!("{}...", words::doing(*action)));
                 Some(hook_line(now, Level::Info, "apply_start", &message, Hook::of(change, *action)))
             }
-            EventKind::Accepted { .. } => None,
+            EventKind::Accepted { .. } | EventKind::Interrupted => None,
             EventKind::Retrying { change: position, action, refusal, sends } => {
                 let change = plan.changes.get(*position)?;
                 let elapsed = self.elapsed(*position, at);

@@ -92,6 +92,7 @@ impl Error {
             Failure::Moved { .. } => ("moved", None),
             Failure::NeedMoved { .. } => ("need_moved", None),
             Failure::FellBack { .. } => ("fell_back", None),
+            Failure::Blocked(_) => ("blocked", None),
             Failure::Vanished { .. } => ("vanished", None),
             Failure::TimedOut { .. } => ("timed_out", None),
         };

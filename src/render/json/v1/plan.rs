@@ -193,7 +193,7 @@ impl Call {
             Verdict::Stop { policy, .. } | Verdict::Wait { then: Some(Then::Stop { policy }), .. } => {
                 Some(Self::StopInstance { stopped_mode: policy.mode.word(), force_stop: policy.force })
             }
-            Verdict::Wait { then: None, .. }
+            Verdict::Wait { then: None | Some(Then::Blocked(_)), .. }
             | Verdict::InSync
             | Verdict::Blocked(_)
             | Verdict::Release
@@ -216,6 +216,22 @@ impl Note {
     }
 }
 
+/// Why no call follows if a Pending instance settles away from its goal.
+#[derive(Serialize)]
+struct Blocked {
+    code: &'static str,
+    reason: String,
+    remedy: String,
+}
+
+impl Blocked {
+    fn of(verdict: &Verdict) -> Option<Self> {
+        let Verdict::Wait { then: Some(Then::Blocked(block)), .. } = verdict else { return None };
+        let Explanation { what, remedy } = words::block(block);
+        Some(Self { code: block_code(block), reason: what, remedy: remedy.into_owned() })
+    }
+}
+
 /// What will be done about one instance.
 #[derive(Serialize)]
 struct Planned {
@@ -229,6 +245,8 @@ struct Planned {
     after: Option<Status>,
     #[serde(skip_serializing_if = "Option::is_none")]
     call: Option<Call>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call_blocked: Option<Blocked>,
     #[serde(skip_serializing_if = "Option::is_none")]
     order: Option<String>,
     instance_id: String,
@@ -255,6 +273,7 @@ impl Planned {
             before: Status::before(change),
             after: Status::after(change),
             call: Call::of(&change.verdict),
+            call_blocked: Blocked::of(&change.verdict),
             order: order.of_change(change).map(ToOwned::to_owned),
             instance_id: change.key.id.to_string(),
             provider: change.key.provider.to_string(),
@@ -272,7 +291,7 @@ fn change_line(now: Timestamp, change: &Change, order: &Order) -> String {
         reason: String,
     }
     let level = match change.verdict {
-        Verdict::Blocked(_) => Level::Warn,
+        Verdict::Blocked(_) | Verdict::Wait { then: Some(Then::Blocked(_)), .. } => Level::Warn,
         _ if !change.warnings.is_empty() => Level::Warn,
         _ => Level::Info,
     };

@@ -12,8 +12,9 @@ use crate::render::ending::{Ending, asked};
 use crate::render::words::{self, Explanation};
 
 /// The `apply_summary` line: the counts, and every instance that the plan meant to move under what became of it.
+/// `is_saved` says whether the record could be saved.
 #[must_use]
-pub fn apply_summary(now: Timestamp, plan: &Plan, report: &Report) -> String {
+pub fn apply_summary(now: Timestamp, plan: &Plan, report: &Report, is_saved: bool) -> String {
     #[derive(Serialize)]
     struct Body {
         summary: Summary,
@@ -21,6 +22,7 @@ pub fn apply_summary(now: Timestamp, plan: &Plan, report: &Report) -> String {
     #[derive(Serialize)]
     struct Summary {
         result: &'static str,
+        state_saved: bool,
         counts: Counts,
         started: Vec<String>,
         stopped: Vec<String>,
@@ -44,10 +46,11 @@ pub fn apply_summary(now: Timestamp, plan: &Plan, report: &Report) -> String {
         blocked: usize,
         released: usize,
     }
-    let ending = Ending::of(plan, report);
+    let ending = Ending::of(plan, report, is_saved);
     let addresses = |changes: &[&Change]| changes.iter().map(|change| change.address.to_string()).collect();
     let summary = Summary {
         result: ending.verdict.word(),
+        state_saved: is_saved,
         counts: Counts {
             started: ending.started.len(),
             stopped: ending.stopped.len(),

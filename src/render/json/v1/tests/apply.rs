@@ -138,7 +138,7 @@ fn every_event_makes_a_sound_line_whatever_its_text() {
         // Each end is preceded by a beginning.
         apply.event_line(now(), &plan, &began(0, 0, Action::Start));
         let Some(line) = apply.event_line(now(), &plan, &event) else {
-            assert!(matches!(event.kind, EventKind::Accepted { .. }));
+            assert!(matches!(event.kind, EventKind::Accepted { .. } | EventKind::Interrupted));
             continue;
         };
         lines += 1;
@@ -172,13 +172,13 @@ fn the_summary_lists_every_instance_under_what_became_of_it() {
     let db = fixtures::address("db");
     report.outcomes.insert(2, Outcome::Skipped { because: db.clone(), root: db });
     report.outcomes.insert(5, Outcome::Stopped);
-    let line = read(&apply_summary(now(), &plan, &report));
+    let line = read(&apply_summary(now(), &plan, &report, true));
     assert_eq!(
         line["@message"],
         "Apply incomplete: 0 started, 1 stopped, 0 already there, 1 failed, 1 skipped, 1 not reached, 1 blocked."
     );
     let summary = &line["summary"];
-    assert_eq!(summary["result"], "incomplete");
+    assert_eq!((&summary["result"], &summary["state_saved"]), (&json!("incomplete"), &json!(true)));
     assert_eq!(
         summary["counts"],
         json!({
@@ -220,4 +220,16 @@ fn a_stop_that_ended_in_another_mode_is_a_warning() {
         line["@message"],
         "batch: Stopped after 3s; stopped, but still charging: ECS kept its resources"
     );
+}
+
+#[test]
+fn an_apply_whose_record_could_not_be_saved_is_incomplete() {
+    let mut report = Report::default();
+    report.outcomes.insert(0, Outcome::Started);
+    let one = fixtures::change("db", Power::Stopped, crate::fleet::Goal::Running, fixtures::start());
+    let plan = fixtures::plan(vec![one], &[]);
+    for (is_saved, result) in [(true, "complete"), (false, "incomplete")] {
+        let summary = read(&apply_summary(now(), &plan, &report, is_saved))["summary"].clone();
+        assert_eq!((&summary["result"], &summary["state_saved"]), (&json!(result), &json!(is_saved)));
+    }
 }

@@ -108,9 +108,29 @@ fn every_verdict_has_its_action_and_its_call() {
         assert_eq!(line["change"]["action"], action);
         assert_eq!(line["change"]["call"], call, "{action}");
         assert_eq!(line["change"]["after"]["status"], after, "{action}");
+        assert_eq!(line["change"]["call_blocked"], Value::Null, "{action}");
         assert_eq!(line["change"]["reason"], line["reason"]);
         assert!(line["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{action}");
     }
+}
+
+#[test]
+fn a_call_that_cannot_follow_is_named_with_what_stands_against_it() {
+    let block = crate::plan::Block::PreventStop;
+    let waiting = Verdict::Wait { until: Goal::Stopped, then: Some(Then::Blocked(block)) };
+    let one = change("db", Power::Pending, Goal::Stopped, waiting);
+    let line = planned(&fixtures::plan(vec![one], &[])).remove(0);
+    let change = &line["change"];
+    assert_eq!(
+        (&change["action"], &change["call"], &line["@level"]),
+        (&json!("wait"), &Value::Null, &json!("warn"))
+    );
+    let said = &change["call_blocked"];
+    assert_eq!(
+        (&said["code"], &said["reason"]),
+        (&json!("prevent_stop"), &json!("prevent_stop forbids the stop"))
+    );
+    assert!(said["remedy"].is_string());
 }
 
 #[test]
