@@ -3,7 +3,8 @@
 //! - No start before all that the instance needs is Running, no stop before all that needs it is Stopped.
 //! - No call that the plan did not list, with the parameters that it listed.
 //! - At most one accepted start, and one accepted stop, of each machine in one run.
-//! - Nothing else is asked of ECS than looks at named instances, at most a hundred at a time.
+//! - Nothing else is asked of ECS than looks at named instances and calls, for at most a hundred at a time, and of STS
+//!   nothing but a role.
 
 use std::collections::BTreeMap;
 
@@ -18,10 +19,10 @@ pub(super) fn check(scenario: &Scenario, log: &CloudLog, before: usize, ran: &Ra
     let since = log.since(before);
     for (_, request) in since.requests() {
         match request.action.as_str() {
-            "DescribeInstances" => {
+            "DescribeInstances" | "StartInstances" | "StopInstances" => {
                 assert!(request.ids.is_some_and(|ids| (1..=100).contains(&ids)), "{request:?}")
             }
-            "StartInstance" | "StopInstance" => {}
+            "StartInstance" | "StopInstance" | "AssumeRole" => {}
             other => panic!("{other} was called, which no command needs"),
         }
     }
@@ -55,7 +56,7 @@ fn is_in_order(desired: &Desired, log: &CloudLog, call: &PowerCall<'_>) {
     let hard = |from: &Entry, to: usize| {
         from.needs.iter().any(|need| need.strength == Strength::Hard && need.entry.at() == to)
     };
-    let starts = call.request.action == "StartInstance";
+    let starts = call.action() == "StartInstance";
     for (position, entry) in desired.entries.iter().enumerate() {
         let comes_first = if starts { hard(&desired.entries[own], position) } else { hard(entry, own) };
         let needed = if starts { "Running" } else { "Stopped" };
@@ -69,7 +70,7 @@ fn is_in_order(desired: &Desired, log: &CloudLog, call: &PowerCall<'_>) {
 fn was_planned<'l>(call: &PowerCall<'_>, plans: impl Iterator<Item = &'l Lines>) {
     let of_instance = plans.flat_map(Lines::planned).filter(|planned| planned.instance() == call.instance());
     let listed: Vec<_> = of_instance.filter_map(|planned| planned.call()).collect();
-    let Some((action, parameters)) = listed.iter().find(|(action, _)| *action == call.request.action) else {
+    let Some((action, parameters)) = listed.iter().find(|(action, _)| *action == call.action()) else {
         panic!("{} was called, and the plan lists {listed:?}", call.words());
     };
     let truth = |name: &str| parameters[name].as_bool().unwrap();

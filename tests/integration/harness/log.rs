@@ -17,36 +17,52 @@ pub(crate) struct CloudLog {
     lines: Vec<LogLine>,
 }
 
-/// A call of StartInstance or StopInstance that reached the cloud.
+/// A start or stop of one instance that reached the cloud, alone or in a batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PowerCall<'l> {
     pub(crate) at: Timestamp,
     pub(crate) request: &'l RequestLine,
+    instance: &'l str,
+    answer: &'l str,
 }
 
 impl PowerCall<'_> {
     /// Whether it is this call of this instance.
     pub(crate) fn is(&self, action: &str, id: &str) -> bool {
-        self.request.action == action && self.instance() == id
+        self.action() == action && self.instance == id
+    }
+
+    /// `StartInstance` or `StopInstance`, also of one in a batch.
+    pub(crate) fn action(&self) -> &str {
+        single(&self.request.action)
     }
 
     pub(crate) fn instance(&self) -> &str {
-        self.request.instance.as_deref().unwrap_or_default()
+        self.instance
     }
 
     pub(crate) fn was_accepted(&self) -> bool {
-        self.request.answer == ACCEPTED
+        self.answer == ACCEPTED
     }
 
     /// `Start i-a`.
     pub(crate) fn words(&self) -> String {
-        format!("{} {}", self.request.action.trim_end_matches("Instance"), self.instance())
+        format!("{} {}", self.action().trim_end_matches("Instance"), self.instance)
     }
 
     /// A parameter, as it was sent.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.request.parameters.get(name).map(String::as_str)
     }
+}
+
+/// The action that does to one instance what this one does to many.
+fn single(action: &str) -> &str {
+    action.strip_suffix('s').filter(|one| is_power_call(one)).unwrap_or(action)
+}
+
+fn is_power_call(action: &str) -> bool {
+    matches!(action, "StartInstance" | "StopInstance")
 }
 
 #[derive(Deserialize)]
@@ -93,15 +109,29 @@ impl CloudLog {
         })
     }
 
-    /// The calls of StartInstance and StopInstance, in order, whatever became of them.
+    /// The starts and stops of single instances, in order, whatever became of them. A batch is as many as it names.
     pub(crate) fn calls(&self) -> Vec<PowerCall<'_>> {
-        self.requests()
-            .filter(|(_, request)| matches!(request.action.as_str(), "StartInstance" | "StopInstance"))
-            .map(|(at, request)| PowerCall { at, request })
-            .collect()
+        let mut calls = Vec::new();
+        for (at, request) in self.requests().filter(|(_, request)| is_power_call(single(&request.action))) {
+            if let Some(instance) = &request.instance {
+                calls.push(PowerCall { at, request, instance, answer: &request.answer });
+            }
+            calls.extend(request.items.iter().map(|item| PowerCall {
+                at,
+                request,
+                instance: &item.instance,
+                answer: &item.answer,
+            }));
+        }
+        calls
     }
 
-    /// How many calls of this action about this instance were accepted.
+    /// The requests of one action, in order.
+    pub(crate) fn requests_of(&self, action: &str) -> Vec<(Timestamp, &RequestLine)> {
+        self.requests().filter(|(_, request)| request.action == action).collect()
+    }
+
+    /// How many starts (or stops) of this instance were accepted, alone or in a batch.
     pub(crate) fn accepted(&self, action: &str, id: &str) -> usize {
         self.calls().iter().filter(|call| call.is(action, id) && call.was_accepted()).count()
     }
@@ -118,6 +148,10 @@ impl CloudLog {
         for line in self.lines.iter().take_while(|line| line.at <= at) {
             let phases = match &line.event {
                 LogEvent::Request(request) if request.instance.as_deref() == Some(id) => &request.phases,
+                LogEvent::Request(request) => match request.items.iter().find(|item| item.instance == id) {
+                    Some(item) => &item.phases,
+                    None => continue,
+                },
                 LogEvent::Set { instance, phases } if instance == id => phases,
                 _ => continue,
             };
