@@ -1,6 +1,8 @@
 //! What goes wrong between the program and ECS, and what a whole run makes of it: the wire, every error code,
 //! throttling, credentials that expire, and both signatures and formats throughout.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
+
 mod batches;
 mod codes;
 mod dialects;

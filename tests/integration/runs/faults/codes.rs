@@ -107,6 +107,8 @@ fn every_code_meets_a_start_in_one_run_and_each_has_its_end() {
         let keys = format!("batch_above: {batch_above}");
         let scenario = served_with(&keys, &account, &all_running(codes.len()));
         let applied = scenario.apply().exits(1);
+        let batches = applied.log.requests_of("StartInstances").len();
+        assert_eq!(batches > 0, *batch_above > 0, "{batches} batches");
         let address = |id: &String| format!("all[{id}]");
         let sends =
             |id: &String| applied.log.calls().iter().filter(|call| call.is("StartInstance", id)).count();
