@@ -1,7 +1,7 @@
 //! The Security Token Service: temporary credentials for a role, and who somebody is.
 //!
 //! Signed requests use version 1 of the signature, whatever ECS is asked with. Nothing that leaves here but
-//! [`Issued`] holds a secret.
+//! `Issued` holds a secret.
 
 use std::fmt;
 use std::time::Duration;

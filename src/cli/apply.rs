@@ -1,6 +1,6 @@
 //! `powerform apply`: plan, show, ask, carry it out, and say how it ended.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::time::Duration;
@@ -27,6 +27,9 @@ use crate::state::{Backend, Held, LockInfo, Store as _, document};
 
 /// How often the progress is told the time: often enough for a clock that shows seconds.
 const TICK: Duration = Duration::from_millis(200);
+
+/// How often it is said that the state cannot be saved, which is tried about twice a second.
+const REPEAT_UNSAVED: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(session: &Session<'_>, arguments: &Apply) -> Result<Exit, Failure> {
     // A saved plan is its own approval.
@@ -166,6 +169,7 @@ async fn carry_out(
     let display = environment.stderr_is_terminal && !tracing::enabled!(tracing::Level::ERROR);
     let progress = RefCell::new(Progress::new(&preview.plan, display, console.err_coloured()));
     let lines = RefCell::new(v1::Apply::new());
+    let told_unsaved: Cell<Option<Instant>> = Cell::new(None);
     let listen = |heard: Heard<'_>| match heard {
         Heard::Event(event) => {
             if console.takes_json_lines()
@@ -175,12 +179,20 @@ async fn carry_out(
             }
             progress.borrow_mut().hear(event);
         }
-        Heard::Unsaved(error) => progress.borrow_mut().aside(|| {
-            console.say(
-                Level::Error,
-                format_args!("the state could not be saved: {error}. The apply goes on and will try again"),
-            );
-        }),
+        Heard::Unsaved(error) => {
+            let is_news = told_unsaved.get().is_none_or(|told| told.elapsed() >= REPEAT_UNSAVED);
+            if is_news {
+                told_unsaved.set(Some(Instant::now()));
+                progress.borrow_mut().aside(|| {
+                    console.say(
+                        Level::Error,
+                        format_args!(
+                            "the state could not be saved: {error}. The apply goes on and keeps trying"
+                        ),
+                    );
+                });
+            }
+        }
     };
     let clock = move || environment.now();
     let apply = reconcile::Apply { preview, recorded, clouds, store, held, limits, clock: &clock };

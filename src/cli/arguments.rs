@@ -31,7 +31,7 @@ pub(super) struct Global {
     /// Work as if started in this directory
     #[arg(short = 'C', long, value_name = "DIR", global = true)]
     pub(super) chdir: Option<PathBuf>,
-    /// Whether to use colour; `auto` does on a terminal, unless NO_COLOR is set
+    /// Whether to use colour; `auto` does on a terminal, unless NO_COLOR is set or TERM is dumb
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Colour::Auto, global = true)]
     pub(super) color: Colour,
     /// What to log on stderr: a level, or targets with levels as in `powerform=debug` [env: POWERFORM_LOG]

@@ -39,7 +39,8 @@ pub(super) enum Level {
 
 impl Console {
     pub(super) fn new(environment: Environment, colour: Colour) -> Self {
-        let allowed = environment.variable("NO_COLOR").is_none();
+        let is_dumb = environment.variable("TERM").is_some_and(|terminal| terminal == "dumb");
+        let allowed = environment.variable("NO_COLOR").is_none() && !is_dumb;
         let coloured = |is_terminal: bool| match colour {
             Colour::Always => true,
             Colour::Never => false,

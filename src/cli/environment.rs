@@ -72,9 +72,12 @@ impl Environment {
             .unwrap_or_else(|| "an unnamed user".to_owned())
     }
 
-    /// How wide the terminal is taken to be when nobody says: what fits everywhere.
+    /// How wide the lines on stderr may be: what `COLUMNS` says, else what the terminal says, else what fits
+    /// everywhere.
     #[must_use]
     pub fn width(self) -> usize {
-        self.variable("COLUMNS").and_then(|columns| columns.parse().ok()).unwrap_or(100).clamp(40, 400)
+        let told = self.variable("COLUMNS").and_then(|columns| columns.parse().ok());
+        let terminal = || console::Term::stderr().size_checked().map(|(_, columns)| usize::from(columns));
+        told.or_else(terminal).unwrap_or(100).clamp(40, 400)
     }
 }

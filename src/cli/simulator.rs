@@ -5,9 +5,9 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use tokio::net::{TcpListener, lookup_host};
 
-use super::Session;
 use super::arguments::{Serve, Simulator, SimulatorCommand};
 use super::failure::{Exit, Failure};
+use super::{Level, Session};
 use crate::fleet::duration::Words;
 use crate::simulator;
 
@@ -19,6 +19,15 @@ pub(super) async fn run(session: &Session<'_>, arguments: Simulator) -> Result<E
         (Some(SimulatorCommand::Set { account, id, status }), _) => {
             let simulator = simulator::Simulator::open(&session.path(&account))?;
             simulator.set(&id, &status)?;
+            if let simulator::Status::Other(_) = simulator::Status::from(status.clone()) {
+                session.console.say(
+                    Level::Note,
+                    format_args!(
+                        "{status} is no status of ECS: reads show the word as it is. ECS has Pending, Starting, \
+                         Running, Stopping and Stopped; Released makes the instance go away"
+                    ),
+                );
+            }
             let lag = simulator.lag();
             if lag <= LONGEST_LAG_TO_WAIT_OUT {
                 // Whoever looks next shall see it.

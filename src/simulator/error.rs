@@ -154,7 +154,7 @@ fn problem_list(path: &Path, problems: &[Problem]) -> String {
 
 fn suggestion(near: &[String]) -> String {
     match near {
-        [] => ": use one of the ids under its instances:".to_owned(),
+        [] => ": use one of the ids under its `instances`".to_owned(),
         [.., _] => format!(": did you mean {}?", near.join(" or ")),
     }
 }

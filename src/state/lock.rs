@@ -38,7 +38,7 @@ impl fmt::Display for LockInfo {
             self.host,
             self.command,
             self.stack,
-            self.since,
+            format_args!("{:.0}", self.since),
             self.id.hyphenated()
         )
     }

@@ -11,6 +11,7 @@ mod kills;
 mod locks;
 mod lost_answers;
 mod parameters;
+mod plans;
 mod random;
 mod refusals;
 mod streams;

@@ -1,7 +1,7 @@
 //! Who asks: access keys, and where each kind of them is found.
 //!
-//! One file for each place that is looked at, behind one trait ([`provider`]); [`chain`] says in which order, and
-//! [`source`] holds what was found and renews it. Secrets live in types that print as redacted; the only ways out are
+//! One file for each place that is looked at, behind one trait (`provider`); `chain` says in which order, and
+//! `source` holds what was found and renews it. Secrets live in types that print as redacted; the only ways out are
 //! signing a request and [`Credentials::redact`], which takes them out of texts. What files, programs and servers say
 //! is never quoted where it may hold one.
 

@@ -4,6 +4,7 @@
 //! courtesy: an apply does not fail because nobody can watch it.
 
 mod board;
+mod ragged;
 #[cfg(test)]
 mod tests;
 
@@ -11,9 +12,11 @@ use std::fmt;
 use std::io::Write;
 use std::time::Duration;
 
+use console::Term;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use self::board::{Board, Said, Tone};
+use self::ragged::Ragged;
 use crate::execute::Event;
 use crate::plan::Plan;
 use crate::render::style::{Ink, Style};
@@ -30,6 +33,9 @@ const LINES: usize = 10;
 /// The most instances in transition that the display lists.
 const LISTED: usize = 8;
 
+/// The most frames that are drawn in a second.
+const FRAMES: u8 = 20;
+
 /// Where the progress is shown.
 pub enum Screen {
     /// A terminal, on which lines can be drawn again.
@@ -42,10 +48,10 @@ impl Screen {
     /// The standard error stream. `terminal` asks for the display; where the stream cannot do that, there are lines.
     #[must_use]
     pub fn stderr(terminal: bool) -> Self {
-        let target = ProgressDrawTarget::stderr();
-        // A hidden display would swallow what it is told.
-        if terminal && !target.is_hidden() {
-            Self::Terminal(target)
+        // A terminal that says it is dumb cannot draw a line again.
+        if terminal && !ProgressDrawTarget::stderr().is_hidden() {
+            let stderr = Ragged::new(Term::buffered_stderr());
+            Self::Terminal(ProgressDrawTarget::term_like_with_hz(Box::new(stderr), FRAMES))
         } else {
             Self::Lines(Box::new(std::io::stderr()))
         }

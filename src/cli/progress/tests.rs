@@ -8,6 +8,7 @@ use crate::execute::{Action, EventKind, Failure, How};
 use crate::fleet::{Goal, Power, StoppedMode};
 use crate::plan::Verdict;
 use crate::render::fixtures::{self, assert_harmless, at, began, completed, failed};
+use crate::render::words;
 
 /// Bytes that a test can read while someone else writes them.
 #[derive(Clone, Default)]
@@ -125,6 +126,10 @@ impl TermLike for Glass {
 }
 
 impl Glass {
+    fn print(&mut self, text: &str) {
+        self.0.lock().expect("no panic").write(text);
+    }
+
     fn shown(&self) -> Vec<String> {
         let cells = self.0.lock().expect("no panic");
         let rows = cells.rows.iter().map(|row| row.iter().collect::<String>().trim_end().to_owned());
@@ -134,7 +139,7 @@ impl Glass {
 
 fn on_glass(plan: &Plan, style: Style) -> (Progress, Glass) {
     let glass = Glass::default();
-    let target = ProgressDrawTarget::term_like(Box::new(glass.clone()));
+    let target = ProgressDrawTarget::term_like(Box::new(Ragged::new(glass.clone())));
     (Progress::on(Screen::Terminal(target), plan, style), glass)
 }
 
@@ -280,6 +285,40 @@ fn on_a_terminal_the_list_keeps_its_place_and_what_ended_scrolls_up() {
     assert_eq!(shown[2], "  batch: stopping for 3s, waits for ECS to take the call");
     progress.finish();
     assert_eq!(glass.shown(), ["db: Running after 4.1s [request 0C2DB2B2]"]);
+}
+
+#[test]
+fn what_a_terminal_echoes_for_an_interruption_leaves_nothing_of_the_display_behind() {
+    let plan = fixtures::web_shop();
+    let (mut progress, glass) = on_glass(&plan, Style::plain());
+    progress.hear(&began(0, 0, Action::Start));
+    progress.hear(&began(0, 5, Action::Stop));
+    progress.tick(seconds(1));
+    glass.clone().print("^C");
+    assert_eq!(glass.shown().len(), 3, "it stands in the last line: {:#?}", glass.shown());
+    let left = EventKind::NotReached { change: 0, action: Action::Start, in_transition: true };
+    progress.hear(&at(1_500, left));
+    progress.finish();
+    assert_eq!(glass.shown(), [format!("db: {}", words::left_over(true).what)]);
+}
+
+#[test]
+fn the_display_makes_room_for_what_else_is_written() {
+    let plan = fixtures::web_shop();
+    let (mut progress, glass) = on_glass(&plan, Style::plain());
+    progress.hear(&began(0, 0, Action::Start));
+    progress.tick(seconds(1));
+    let mut other = glass.clone();
+    progress.aside(move || other.print("error: the disk is full\n"));
+    progress.tick(seconds(2));
+    assert_eq!(
+        glass.shown(),
+        [
+            "error: the disk is full",
+            "[                        ] 0 of 4 done, 1 in transition, 3 waiting, 0 failed; 2s",
+            "  db: starting for 2s, waits for ECS to take the call",
+        ]
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use powerform::simulator::log::ACCEPTED;
-use powerform::simulator::{LogEvent, LogLine, RequestLine, read_log};
+use powerform::simulator::{ItemLine, LogEvent, LogLine, RequestLine, read_log};
 use serde::Deserialize;
 
 /// The log, or the part of it since some moment.
@@ -17,52 +17,44 @@ pub(crate) struct CloudLog {
     lines: Vec<LogLine>,
 }
 
-/// A start or stop of one instance that reached the cloud, alone or in a batch.
+/// A call of StartInstance or StopInstance that reached the cloud, or one instance's part of a batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PowerCall<'l> {
     pub(crate) at: Timestamp,
     pub(crate) request: &'l RequestLine,
-    instance: &'l str,
-    answer: &'l str,
+    /// Its part of the request, if that was a batch.
+    item: Option<&'l ItemLine>,
 }
 
 impl PowerCall<'_> {
     /// Whether it is this call of this instance.
     pub(crate) fn is(&self, action: &str, id: &str) -> bool {
-        self.action() == action && self.instance == id
+        self.action() == action && self.instance() == id
     }
 
-    /// `StartInstance` or `StopInstance`, also of one in a batch.
+    /// The action for one instance, also where it came in a batch.
     pub(crate) fn action(&self) -> &str {
-        single(&self.request.action)
+        self.request.action.trim_end_matches('s')
     }
 
     pub(crate) fn instance(&self) -> &str {
-        self.instance
+        let own = || self.request.instance.as_deref().unwrap_or_default();
+        self.item.map_or_else(own, |item| &item.instance)
     }
 
     pub(crate) fn was_accepted(&self) -> bool {
-        self.answer == ACCEPTED
+        self.item.map_or(&self.request.answer, |item| &item.answer) == ACCEPTED
     }
 
     /// `Start i-a`.
     pub(crate) fn words(&self) -> String {
-        format!("{} {}", self.action().trim_end_matches("Instance"), self.instance)
+        format!("{} {}", self.action().trim_end_matches("Instance"), self.instance())
     }
 
     /// A parameter, as it was sent.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.request.parameters.get(name).map(String::as_str)
     }
-}
-
-/// The action that does to one instance what this one does to many.
-fn single(action: &str) -> &str {
-    action.strip_suffix('s').filter(|one| is_power_call(one)).unwrap_or(action)
-}
-
-fn is_power_call(action: &str) -> bool {
-    matches!(action, "StartInstance" | "StopInstance")
 }
 
 #[derive(Deserialize)]
@@ -109,19 +101,21 @@ impl CloudLog {
         })
     }
 
-    /// The starts and stops of single instances, in order, whatever became of them. A batch is as many as it names.
+    /// The calls of StartInstance and StopInstance, in order, whatever became of them.
     pub(crate) fn calls(&self) -> Vec<PowerCall<'_>> {
         let mut calls = Vec::new();
-        for (at, request) in self.requests().filter(|(_, request)| is_power_call(single(&request.action))) {
-            if let Some(instance) = &request.instance {
-                calls.push(PowerCall { at, request, instance, answer: &request.answer });
+        for (at, request) in self.requests() {
+            match request.action.as_str() {
+                "StartInstance" | "StopInstance" => calls.push(PowerCall { at, request, item: None }),
+                "StartInstances" | "StopInstances" => {
+                    calls.extend(request.items.iter().map(|item| PowerCall {
+                        at,
+                        request,
+                        item: Some(item),
+                    }));
+                }
+                _ => {}
             }
-            calls.extend(request.items.iter().map(|item| PowerCall {
-                at,
-                request,
-                instance: &item.instance,
-                answer: &item.answer,
-            }));
         }
         calls
     }
@@ -131,7 +125,7 @@ impl CloudLog {
         self.requests().filter(|(_, request)| request.action == action).collect()
     }
 
-    /// How many starts (or stops) of this instance were accepted, alone or in a batch.
+    /// How many calls of this action about this instance were accepted.
     pub(crate) fn accepted(&self, action: &str, id: &str) -> usize {
         self.calls().iter().filter(|call| call.is(action, id) && call.was_accepted()).count()
     }
