@@ -157,6 +157,25 @@ impl Scenario {
         }
     }
 
+    /// Adds keys to the provider block, as in `signature: v3`. They are there from the next
+    /// [`Scenario::write_configuration`] on.
+    pub(crate) fn provide(&mut self, keys: &str) {
+        self.provider = format!("{}, {keys}", self.provider);
+    }
+
+    /// The address of the served simulator.
+    pub(crate) fn address(&self) -> String {
+        self.provider.split('"').nth(1).expect("an endpoint").to_owned()
+    }
+
+    /// Lets the program go to another address from the next [`Scenario::write_configuration`] on: that of something
+    /// that stands in front of the served simulator.
+    pub(crate) fn redirect(&mut self, address: &str) {
+        let (_, rest) = self.provider.split_once("\", ").unwrap_or_default();
+        let rest = if rest.is_empty() { String::new() } else { format!(", {rest}") };
+        self.provider = format!("endpoint: \"{address}\"{rest}");
+    }
+
     fn serve(&mut self) {
         let mut command = self.command(&["simulator", "--account", "account.yaml"]);
         let mut server = Running::start(command.stdin(Stdio::null()));

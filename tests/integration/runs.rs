@@ -5,6 +5,7 @@ mod call_counts;
 mod connections;
 mod decisions;
 mod examples;
+mod faults;
 mod interruption;
 mod kills;
 mod locks;

@@ -90,3 +90,10 @@ fn a_bundle_that_is_none_ends_the_run_before_anything_is_asked() {
     assert_eq!(output.status.code(), Some(1));
     assert!(said.contains("error: the certificates in /nowhere/ca.pem, which SSL_CERT_FILE names"), "{said}");
 }
+
+#[test]
+fn a_certificate_that_nobody_known_has_signed_is_not_trusted() {
+    let (output, said) = plan(&ecs(), "NO_COLOR", "1");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 blocked"), "{output:?}");
+    assert!(said.contains("no connection to localhost") && said.contains("certificate"), "{said}");
+}

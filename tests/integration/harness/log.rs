@@ -120,6 +120,11 @@ impl CloudLog {
         calls
     }
 
+    /// The requests of one action, in order.
+    pub(crate) fn requests_of(&self, action: &str) -> Vec<(Timestamp, &RequestLine)> {
+        self.requests().filter(|(_, request)| request.action == action).collect()
+    }
+
     /// How many calls of this action about this instance were accepted.
     pub(crate) fn accepted(&self, action: &str, id: &str) -> usize {
         self.calls().iter().filter(|call| call.is(action, id) && call.was_accepted()).count()
