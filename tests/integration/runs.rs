@@ -10,6 +10,7 @@ mod kills;
 mod locks;
 mod lost_answers;
 mod parameters;
+mod preflight;
 mod random;
 mod refusals;
 mod streams;

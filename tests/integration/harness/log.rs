@@ -34,6 +34,11 @@ impl PowerCall<'_> {
         self.request.instance.as_deref().unwrap_or_default()
     }
 
+    /// Whether it was only rehearsed.
+    fn is_rehearsal(&self) -> bool {
+        self.parameter("DryRun") == Some("true")
+    }
+
     pub(crate) fn was_accepted(&self) -> bool {
         self.request.answer == ACCEPTED
     }
@@ -95,10 +100,18 @@ impl CloudLog {
 
     /// The calls of StartInstance and StopInstance, in order, whatever became of them.
     pub(crate) fn calls(&self) -> Vec<PowerCall<'_>> {
+        self.power_calls().filter(|call| !call.is_rehearsal()).collect()
+    }
+
+    /// The rehearsals of such calls, in order.
+    pub(crate) fn rehearsals(&self) -> Vec<PowerCall<'_>> {
+        self.power_calls().filter(PowerCall::is_rehearsal).collect()
+    }
+
+    fn power_calls(&self) -> impl Iterator<Item = PowerCall<'_>> {
         self.requests()
             .filter(|(_, request)| matches!(request.action.as_str(), "StartInstance" | "StopInstance"))
             .map(|(at, request)| PowerCall { at, request })
-            .collect()
     }
 
     /// How many calls of this action about this instance were accepted.
