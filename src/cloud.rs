@@ -53,6 +53,18 @@ pub trait Cloud: Send + Sync {
     ) -> impl Future<Output = Vec<(InstanceId, Result<Accepted, Refusal>)>> + Send;
 }
 
+/// A cloud that says beforehand whether it would accept a call.
+pub trait Rehearse: Send + Sync {
+    /// Asks whether a start would be accepted now. Nothing is started.
+    ///
+    /// It is repeated inside where that is safe; what comes back as an error has been tried enough, and is what the
+    /// start would meet or why it could not be asked.
+    fn would_start(&self, request: StartRequest) -> impl Future<Output = Result<(), Refusal>> + Send;
+
+    /// Asks whether a stop would be accepted now. As [`Rehearse::would_start`].
+    fn would_stop(&self, request: StopRequest) -> impl Future<Output = Result<(), Refusal>> + Send;
+}
+
 /// The most instances that one look takes: the limit of `InstanceIds` in DescribeInstances.
 pub const LOOK_LIMIT: usize = 100;
 

@@ -3,6 +3,8 @@
 //! Knows nothing of terminals, files of configuration or signals; `cli` joins those to it. The record is only ever
 //! changed by [`adopt`] and [`advance`], which are pure.
 
+mod preflight;
+
 use std::future::Future;
 use std::time::Duration;
 
@@ -18,6 +20,8 @@ use crate::plan::{
     Change, Cycle, Narrowed, NoMatch, Plan, Shape, Verdict, drift_only, narrow, plan, power_off,
 };
 use crate::state::{Held, StateError, Store, Writer};
+
+pub use preflight::{Unsettled, preflight};
 
 /// A plan, and what it rests on.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use crate::aliyun::client::Client;
 use crate::cloud::Clouds;
 use crate::execute::Limits;
 use crate::fleet::Recorded;
-use crate::plan::{Plan, SavedPlan, Shape, Then, Verdict};
+use crate::plan::{Plan, SavedPlan, Shape, Then, Verdict, refuse_again};
 use crate::reconcile::{self, Applied, Heard, Preview};
 use crate::render::human;
 use crate::render::json::v1;
@@ -105,7 +105,10 @@ async fn under_lock(
     }
     let shape = saved.map_or_else(|| plan::shape(&arguments.shaping), |saved| saved.shape.clone());
     let clouds = connect(session, loaded).await?;
-    let preview = plan::look(session, loaded, &shape, recorded.as_ref(), &clouds).await?;
+    let mut preview = plan::look(session, loaded, &shape, recorded.as_ref(), &clouds).await?;
+    if let Some(saved) = saved {
+        refuse_again(&mut preview.plan, &saved.plan);
+    }
     plan::show(session, &arguments.showing, &shape, &preview);
     if let Some(saved) = saved {
         plan_file::check_still_holds(saved, &preview)?;

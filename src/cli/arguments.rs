@@ -123,6 +123,9 @@ pub(super) struct Plan {
     /// Save the plan to a file, for `powerform apply FILE`
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+    /// Ask ECS itself about every planned start and stop, without doing it, and block what it refuses
+    #[arg(long, conflicts_with = "refresh_only")]
+    pub(super) preflight: bool,
     /// Exit with 2 if the plan holds any start, stop, wait, release or blocked
     #[arg(long)]
     pub(super) detailed_exitcode: bool,

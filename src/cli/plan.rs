@@ -1,5 +1,8 @@
 //! `powerform plan`: look, decide, show. Changes nothing, writes nothing, takes no lock.
 
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+
 use anyhow::anyhow;
 
 use super::arguments::{Plan, Shaping, Showing};
@@ -7,11 +10,11 @@ use super::configuration::{Loaded, load};
 use super::connection::connect;
 use super::failure::{Exit, Failure};
 use super::{Level, Session, plan_file};
-use crate::cloud::{Cloud, Clouds};
+use crate::cloud::{Cloud, Clouds, Rehearse};
 use crate::config::nearest;
 use crate::fleet::Recorded;
-use crate::plan::{NoMatch, Pattern, SavedPlan, Scope, Shape};
-use crate::reconcile::{Preview, PreviewError, preview};
+use crate::plan::{Call, NoMatch, Pattern, SavedPlan, Scope, Shape};
+use crate::reconcile::{Preview, PreviewError, Unsettled, preflight, preview};
 use crate::render::json::v1;
 use crate::render::visible::visible;
 use crate::render::{human, words};
@@ -32,8 +35,11 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Plan) -> Result<Exit,
     }
     let recorded = store.load().await?;
     let clouds = connect(session, &loaded).await?;
-    let shape = shape(&arguments.shaping);
-    let preview = look(session, &loaded, &shape, recorded.as_ref(), &clouds).await?;
+    let shape = Shape { preflight: arguments.preflight, ..shape(&arguments.shaping) };
+    let mut preview = look(session, &loaded, &shape, recorded.as_ref(), &clouds).await?;
+    if shape.preflight {
+        rehearse(session, &loaded, &mut preview, &clouds).await?;
+    }
     show(session, &arguments.showing, &shape, &preview);
     let holds_anything = if shape.refresh_only {
         !preview.plan.changes.is_empty()
@@ -66,6 +72,7 @@ pub(super) fn shape(arguments: &Shaping) -> Shape {
         scope: Scope { targets: patterns(&arguments.target), excludes: patterns(&arguments.exclude) },
         power_off: arguments.power_off,
         refresh_only: arguments.refresh_only,
+        preflight: false,
     }
 }
 
@@ -112,6 +119,44 @@ pub(super) async fn look<C: Cloud + 'static>(
         );
     }
     Ok(preview)
+}
+
+/// Asks ECS about every call of the plan; an interruption ends it.
+async fn rehearse<C: Rehearse + 'static>(
+    session: &Session<'_>,
+    loaded: &Loaded,
+    preview: &mut Preview,
+    clouds: &Clouds<C>,
+) -> Result<(), Failure> {
+    let at_once = loaded.configuration.provider.max_in_flight.try_into().unwrap_or(NonZeroUsize::MAX);
+    let unsettled = tokio::select! {
+        unsettled = preflight(&mut preview.plan, clouds, at_once) => unsettled,
+        () = session.interruption.asked() => return Err(Failure::Interrupted),
+    };
+    // What befell many of them is said once.
+    let mut alike: BTreeMap<(&str, Call), Vec<&Unsettled>> = BTreeMap::new();
+    for one in &unsettled {
+        let what = one.refusal.code.as_deref().unwrap_or(&one.refusal.message);
+        alike.entry((what, one.call)).or_default().push(one);
+    }
+    for ((_, call), alike) in alike {
+        let Some(first) = alike.first() else { continue };
+        let names: Vec<String> = alike.iter().map(|one| words::address(&one.address)).collect();
+        let call = match call {
+            Call::Start => "start",
+            Call::Stop => "stop",
+        };
+        session.console.say(
+            Level::Warning,
+            format_args!(
+                "asked beforehand, ECS did not say whether it would {call} {}: {}. What to do: {}",
+                words::list(&names, words::LISTED),
+                first.refusal,
+                words::remedy_of(&first.refusal),
+            ),
+        );
+    }
+    Ok(())
 }
 
 /// A pattern that matches nothing is most often a slip of the finger.

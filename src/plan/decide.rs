@@ -1,14 +1,15 @@
-//! The decision table, and what a decision about one instance means for those that come after it.
+//! The decision table: what is seen against what is wanted, for each instance by itself.
 
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+use super::hold_up::{hold_up, is_being_taken_back};
 use super::order::{self, Cycle};
 use super::{Block, Change, Drift, Plan, Then, Verdict, Warning, Why};
 use crate::fleet::{
-    Actual, Address, Charge, Desired, Entry, EntryIndex, Goal, InstanceKey, LockReason, Power, Recorded,
-    RecordedInstance, Seen, Sighting, StopMode, StoppedMode, Strength,
+    Actual, Charge, Desired, Entry, EntryIndex, Goal, InstanceKey, LockReason, Power, Recorded,
+    RecordedInstance, Seen, Sighting, StopMode, StoppedMode,
 };
 
 /// Decides about every instance that is wanted or recorded.
@@ -18,21 +19,17 @@ use crate::fleet::{
 /// # Errors
 /// The entries of a cycle, if the dependencies have one.
 pub fn plan(desired: &Desired, recorded: Option<&Recorded>, actual: &Actual) -> Result<Plan, Cycle> {
-    let order = order::topological(desired)?;
-    let mut decided: Vec<Vec<Change>> = desired
+    order::check(desired)?;
+    let mut changes: Vec<Change> = desired
         .entries
         .iter()
         .enumerate()
-        .map(|(position, entry)| decide_entry(EntryIndex(to_u32(position)), entry, recorded, actual))
+        .flat_map(|(position, entry)| decide_entry(EntryIndex(to_u32(position)), entry, recorded, actual))
         .collect();
-
-    hold_up_starts(desired, &order, &mut decided);
-    hold_up_stops(desired, &order, &mut decided);
-
-    let mut changes: Vec<Change> = decided.into_iter().flatten().collect();
     changes.extend(releases(recorded, &changes));
     changes.sort_by(|a, b| a.address.cmp(&b.address).then_with(|| a.key.cmp(&b.key)));
     let groups = order::groups(desired, &changes);
+    hold_up(&groups, &mut changes);
     Ok(Plan { stack: desired.stack.clone(), looked_at: actual.looked_at, changes, groups })
 }
 
@@ -181,10 +178,6 @@ fn warnings(entry: &Entry, sighting: &Sighting, verdict: &Verdict) -> Vec<Warnin
     warnings
 }
 
-fn is_being_taken_back(sighting: &Sighting) -> bool {
-    sighting.locks.iter().any(|lock| lock.reason == LockReason::Recycling)
-}
-
 fn other_stop_mode(wanted: StopMode, is: StoppedMode) -> Option<Warning> {
     match (wanted, is) {
         (StopMode::KeepCharging, StoppedMode::StopCharging)
@@ -239,143 +232,4 @@ fn releases(recorded: Option<&Recorded>, changes: &[Change]) -> Vec<Change> {
             warnings: Vec::new(),
         })
         .collect()
-}
-
-/// What keeps others from coming after an entry.
-#[derive(Clone)]
-enum Obstacle {
-    Blocked { by: Address, root: Address },
-    Unmanaged { by: Address, seen: String },
-    Recycled { by: Address },
-}
-
-/// Blocks every start that comes after something that will not be up.
-fn hold_up_starts(desired: &Desired, order: &[EntryIndex], decided: &mut [Vec<Change>]) {
-    let mut obstacles: Vec<Option<Obstacle>> = vec![None; desired.entries.len()];
-    for &index in order {
-        let entry = &desired.entries[index.at()];
-        if entry.goal == Goal::Running {
-            let obstacle = entry
-                .needs
-                .iter()
-                .filter(|need| need.strength == Strength::Hard)
-                .find_map(|need| obstacles[need.entry.at()].clone());
-            if let Some(obstacle) = obstacle {
-                hold_up(&mut decided[index.at()], &obstacle);
-            }
-        }
-        obstacles[index.at()] = obstacle_to_start(entry.goal, &decided[index.at()]);
-    }
-}
-
-/// What keeps the dependents of these instances from being started: the first that is not up and will not be.
-fn obstacle_to_start(goal: Goal, changes: &[Change]) -> Option<Obstacle> {
-    changes.iter().find_map(|change| match (&change.verdict, goal) {
-        (Verdict::Blocked(block), _) => Some(blocked(change, block)),
-        (Verdict::Any, _) if change.seen.power() != Some(&Power::Running) => Some(unmanaged(change)),
-        (Verdict::Any | Verdict::InSync, Goal::Running | Goal::Any)
-            if change.seen.sighting().is_some_and(is_being_taken_back) =>
-        {
-            Some(Obstacle::Recycled { by: change.address.clone() })
-        }
-        // A hard need with the goal Stopped is refused as a contradiction before anything is decided.
-        _ => None,
-    })
-}
-
-/// Blocks every stop of something that others, which will not be stopped, still need.
-fn hold_up_stops(desired: &Desired, order: &[EntryIndex], decided: &mut [Vec<Change>]) {
-    // Of several the first by name, as for starts: what else orders them makes no difference to the explanation.
-    let mut obstacles: Vec<Option<(EntryIndex, Obstacle)>> = vec![None; desired.entries.len()];
-    for &index in order.iter().rev() {
-        let entry = &desired.entries[index.at()];
-        if entry.goal == Goal::Stopped
-            && let Some((_, obstacle)) = &obstacles[index.at()]
-        {
-            hold_up(&mut decided[index.at()], obstacle);
-        }
-        // Dependents stand later in the order, so by now all that this entry must wait for is known.
-        if let Some(obstacle) = obstacle_to_stop(&decided[index.at()]) {
-            for need in entry.needs.iter().filter(|need| need.strength == Strength::Hard) {
-                let known = &mut obstacles[need.entry.at()];
-                if known.as_ref().is_none_or(|(by, _)| index < *by) {
-                    *known = Some((index, obstacle.clone()));
-                }
-            }
-        }
-    }
-}
-
-/// What keeps the needs of these instances from being stopped: the first that is not down and will not be.
-fn obstacle_to_stop(changes: &[Change]) -> Option<Obstacle> {
-    changes.iter().find_map(|change| match &change.verdict {
-        Verdict::Blocked(block) => Some(blocked(change, block)),
-        Verdict::Any if change.seen.power() != Some(&Power::Stopped) => Some(unmanaged(change)),
-        _ => None,
-    })
-}
-
-fn blocked(change: &Change, block: &Block) -> Obstacle {
-    let root = match block {
-        Block::HeldUp { root, .. } => root.clone(),
-        _ => change.address.clone(),
-    };
-    Obstacle::Blocked { by: change.address.clone(), root }
-}
-
-fn unmanaged(change: &Change) -> Obstacle {
-    let seen = match &change.seen {
-        Seen::There(sighting) => sighting.power.word().to_owned(),
-        Seen::Absent => "not visible".to_owned(),
-        Seen::NotSeen { .. } => "not seen".to_owned(),
-    };
-    Obstacle::Unmanaged { by: change.address.clone(), seen }
-}
-
-/// Turns the starts or stops among these changes into blocked ones. An instance that is on its way already goes on;
-/// it is the call that might have followed that is blocked.
-fn hold_up(changes: &mut [Change], obstacle: &Obstacle) {
-    for change in changes {
-        match &mut change.verdict {
-            Verdict::Start { .. } => {
-                change.verdict = Verdict::Blocked(against_start(obstacle));
-                change.why = None;
-            }
-            Verdict::Stop { .. } => {
-                change.verdict = Verdict::Blocked(against_stop(obstacle));
-                change.why = None;
-            }
-            Verdict::Wait { then: Some(then), .. } => {
-                let block = match then {
-                    Then::Start { .. } => against_start(obstacle),
-                    Then::Stop { .. } => against_stop(obstacle),
-                    // A reason of its own comes first.
-                    Then::Blocked(_) => continue,
-                };
-                *then = Then::Blocked(block);
-            }
-            Verdict::InSync
-            | Verdict::Wait { then: None, .. }
-            | Verdict::Blocked(_)
-            | Verdict::Release
-            | Verdict::Any => continue,
-        }
-        change.warnings.clear();
-    }
-}
-
-fn against_start(obstacle: &Obstacle) -> Block {
-    match obstacle.clone() {
-        Obstacle::Blocked { by, root } => Block::HeldUp { by, root },
-        Obstacle::Unmanaged { by, seen } => Block::NeedsUnmanaged { need: by, seen },
-        Obstacle::Recycled { by } => Block::NeedsRecycled { need: by },
-    }
-}
-
-fn against_stop(obstacle: &Obstacle) -> Block {
-    match obstacle.clone() {
-        Obstacle::Blocked { by, root } => Block::HeldUp { by, root },
-        Obstacle::Unmanaged { by, seen } => Block::StillNeeded { by, seen },
-        Obstacle::Recycled { by } => Block::NeedsRecycled { need: by },
-    }
 }

@@ -4,7 +4,9 @@
 //! `render` and `execute` both read it, and execution chooses nothing that is not written here.
 
 mod decide;
+mod hold_up;
 mod order;
+mod refuse;
 pub mod saved;
 mod scope;
 #[cfg(test)]
@@ -22,6 +24,7 @@ use crate::fleet::{
 
 pub use decide::plan;
 pub use order::{Cycle, remaining_chains};
+pub use refuse::{refuse, refuse_again};
 pub use saved::{SavedPlan, Shape};
 pub use scope::{Narrowed, NoMatch, Pattern, Scope, drift_only, narrow, power_off};
 
@@ -144,6 +147,15 @@ pub enum Verdict {
     Any,
 }
 
+/// A call that changes the power state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Call {
+    /// StartInstance.
+    Start,
+    /// StopInstance.
+    Stop,
+}
+
 /// What follows when a Pending instance settles away from its goal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Then {
@@ -201,6 +213,19 @@ pub enum Block {
     Overdue,
     /// `prevent_stop` forbids the stop.
     PreventStop,
+    /// Asked beforehand by a rehearsal (`DryRun`), ECS refuses the call.
+    Refused {
+        /// The call.
+        call: Call,
+        /// ECS's error code.
+        code: String,
+        /// What it says. Untrusted text.
+        message: String,
+        /// The id under which ECS keeps the rehearsal.
+        request_id: Option<String>,
+        /// What a person can do about it, where more is known than the message says. May hold untrusted text.
+        remedy: Option<String>,
+    },
     /// It needs an instance with the goal Any that is not Running.
     NeedsUnmanaged {
         /// The instance that is needed.

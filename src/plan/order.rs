@@ -17,9 +17,8 @@ use crate::fleet::{Desired, EntryIndex, EntryName, Goal, Strength};
 #[error("these entries depend on each other: {}", .0.iter().map(EntryName::as_str).collect::<Vec<_>>().join(", "))]
 pub struct Cycle(pub Vec<EntryName>);
 
-/// The entries, each after all that it needs. Entries that nothing orders keep the order of their names as far as
-/// that goes.
-pub(super) fn topological(desired: &Desired) -> Result<Vec<EntryIndex>, Cycle> {
+/// Refuses dependencies that come back to where they began.
+pub(super) fn check(desired: &Desired) -> Result<(), Cycle> {
     let mut graph = DiGraph::<EntryIndex, ()>::with_capacity(desired.entries.len(), desired.entries.len());
     let nodes: Vec<_> =
         (0u32..).zip(&desired.entries).map(|(at, _)| graph.add_node(EntryIndex(at))).collect();
@@ -29,7 +28,7 @@ pub(super) fn topological(desired: &Desired) -> Result<Vec<EntryIndex>, Cycle> {
         }
     }
     match toposort(&graph, None) {
-        Ok(order) => Ok(order.into_iter().map(|node| graph[node]).collect()),
+        Ok(_) => Ok(()),
         Err(on_cycle) => {
             let component = kosaraju_scc(&graph)
                 .into_iter()
@@ -94,14 +93,24 @@ pub(super) fn groups(desired: &Desired, changes: &[Change]) -> Vec<Group> {
 /// The longest of them all is also a lower bound for the time that an apply takes.
 #[must_use]
 pub fn remaining_chains(groups: &[Group], takes: impl Fn(&Group) -> Duration) -> Vec<Duration> {
-    let mut followers: Vec<Vec<usize>> = vec![Vec::new(); groups.len()];
-    let mut waits_for: Vec<usize> = vec![0; groups.len()];
-    for (index, group) in groups.iter().enumerate() {
-        waits_for[index] = group.after.len();
-        for after in &group.after {
-            followers[after.group.at()].push(index);
+    let followers = followers(groups);
+    let order = in_turn(groups);
+    let mut chains = vec![Duration::ZERO; groups.len()];
+    for &index in order.iter().rev() {
+        let own = takes(&groups[index]);
+        if own.is_zero() {
+            continue;
         }
+        let behind = followers[index].iter().map(|follower| chains[*follower]).max().unwrap_or_default();
+        chains[index] = own.saturating_add(behind);
     }
+    chains
+}
+
+/// The positions of the groups, each after all that it comes after.
+pub(super) fn in_turn(groups: &[Group]) -> Vec<usize> {
+    let followers = followers(groups);
+    let mut waits_for: Vec<usize> = groups.iter().map(|group| group.after.len()).collect();
     let mut order: Vec<usize> = (0..groups.len()).filter(|index| waits_for[*index] == 0).collect();
     let mut next = 0;
     while let Some(&index) = order.get(next) {
@@ -113,14 +122,16 @@ pub fn remaining_chains(groups: &[Group], takes: impl Fn(&Group) -> Duration) ->
             }
         }
     }
-    let mut chains = vec![Duration::ZERO; groups.len()];
-    for &index in order.iter().rev() {
-        let own = takes(&groups[index]);
-        if own.is_zero() {
-            continue;
+    order
+}
+
+/// For each group those that come after it.
+fn followers(groups: &[Group]) -> Vec<Vec<usize>> {
+    let mut followers: Vec<Vec<usize>> = vec![Vec::new(); groups.len()];
+    for (index, group) in groups.iter().enumerate() {
+        for after in &group.after {
+            followers[after.group.at()].push(index);
         }
-        let behind = followers[index].iter().map(|follower| chains[*follower]).max().unwrap_or_default();
-        chains[index] = own.saturating_add(behind);
     }
-    chains
+    followers
 }

@@ -28,6 +28,9 @@ pub struct Shape {
     pub power_off: bool,
     /// `--refresh-only`: nothing is done, what moved is recorded.
     pub refresh_only: bool,
+    /// `--preflight`: ECS was asked about every call, and what it refuses is blocked.
+    #[serde(default)]
+    pub preflight: bool,
 }
 
 /// A plan, and everything that it rests on.

@@ -11,7 +11,7 @@ use crate::fleet::{
     Address, EntryIndex, Goal, InstanceId, InstanceKey, Lock, LockReason, Power, ProviderAlias, Region, Seen,
     Sighting, StopMode, StopPolicy, StoppedMode, Strength, Timeouts,
 };
-use crate::plan::{After, Block, Change, Drift, Group, Plan, Then, Verdict, Warning, Why};
+use crate::plan::{After, Block, Call, Change, Drift, Group, Plan, Then, Verdict, Warning, Why};
 
 /// Text that repaints terminals, reorders lines, breaks out of quotes and is far too long.
 pub(crate) fn hostile() -> String {
@@ -175,6 +175,20 @@ pub(crate) fn every_block(text: &str) -> Vec<Block> {
         Block::Expired { since: since() },
         Block::Overdue,
         Block::PreventStop,
+        Block::Refused {
+            call: Call::Start,
+            code: text.to_owned(),
+            message: text.to_owned(),
+            request_id: Some(text.to_owned()),
+            remedy: Some(format!("ask whoever knows of {text}")),
+        },
+        Block::Refused {
+            call: Call::Stop,
+            code: "Forbidden.RAM".to_owned(),
+            message: text.to_owned(),
+            request_id: None,
+            remedy: None,
+        },
         Block::NeedsUnmanaged { need: db.clone(), seen: text.to_owned() },
         Block::NeedsRecycled { need: db.clone() },
         Block::StillNeeded { by: app.clone(), seen: text.to_owned() },

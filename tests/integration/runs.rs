@@ -12,6 +12,7 @@ mod locks;
 mod lost_answers;
 mod parameters;
 mod plans;
+mod preflight;
 mod random;
 mod refusals;
 mod streams;

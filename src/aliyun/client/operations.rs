@@ -11,7 +11,7 @@ use crate::aliyun::request::{Filter, Page, Request, STATUS_LIMIT};
 use crate::aliyun::response::{
     Decoded, InstancePage, RegionOffer, decode_acceptance, decode_instances, decode_regions, decode_statuses,
 };
-use crate::cloud::{Advice, LOOK_LIMIT, Refusal, StartRequest, StopRequest};
+use crate::cloud::{Advice, LOOK_LIMIT, Refusal, Rehearse, StartRequest, StopRequest};
 use crate::fleet::{InstanceId, Power, Sighting, StopPolicy};
 
 /// The most pages of a search: 100,000 instances.
@@ -173,6 +173,16 @@ impl Client {
                 Err(Refusal { request_id, ..Refusal::new(Advice::OutcomeUnknown, message) })
             }
         }
+    }
+}
+
+impl Rehearse for Client {
+    async fn would_start(&self, request: StartRequest) -> Result<(), Refusal> {
+        self.rehearse_start(&request).await.map(drop)
+    }
+
+    async fn would_stop(&self, request: StopRequest) -> Result<(), Refusal> {
+        self.rehearse_stop(&request).await.map(drop)
     }
 }
 

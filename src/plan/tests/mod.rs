@@ -4,6 +4,7 @@ mod chains;
 mod laws;
 mod order;
 mod record;
+mod refuse;
 mod scope;
 mod single;
 mod world;

@@ -1,8 +1,8 @@
 //! What a plan says of an instance: verdicts, reasons, blocks, drift, warnings.
 
-use super::{Explanation, address, count, message, name, time};
+use super::{Explanation, NAME_COLUMNS, address, count, message, name, short, time};
 use crate::fleet::{Goal, LockReason, Power, Seen, StopMode, StoppedMode};
-use crate::plan::{Block, Change, Drift, Then, Verdict, Warning, Why};
+use crate::plan::{Block, Call, Change, Drift, Then, Verdict, Warning, Why};
 
 /// What will be done, as it follows the address: `will be started`.
 #[must_use]
@@ -135,6 +135,28 @@ pub fn block(block: &Block) -> Explanation {
             "prevent_stop forbids the stop",
             "take prevent_stop out of its entry to let it be stopped, or give the entry the status Running",
         ),
+        Block::Refused { call, code, message: said, request_id, remedy } => {
+            let call = match call {
+                Call::Start => "start",
+                Call::Stop => "stop",
+            };
+            let mut what = format!("asked beforehand, ECS refuses the {call}: {}", name(code));
+            for (before, said, after) in [
+                (": ", message(said), ""),
+                (" (request ", short(request_id.as_deref().unwrap_or_default(), NAME_COLUMNS), ")"),
+            ] {
+                if !said.is_empty() {
+                    what.extend([before, &said, after]);
+                }
+            }
+            Explanation::new(
+                what,
+                match remedy {
+                    Some(remedy) => message(remedy).into_owned(),
+                    None => "mend what the message names, then plan again".to_owned(),
+                },
+            )
+        }
         Block::NeedsUnmanaged { need, seen } => {
             let need = address(need);
             Explanation::new(

@@ -42,6 +42,11 @@ impl PowerCall<'_> {
         self.item.map_or_else(own, |item| &item.instance)
     }
 
+    /// Whether it was only rehearsed.
+    fn is_rehearsal(&self) -> bool {
+        self.parameter("DryRun") == Some("true")
+    }
+
     pub(crate) fn was_accepted(&self) -> bool {
         self.item.map_or(&self.request.answer, |item| &item.answer) == ACCEPTED
     }
@@ -103,6 +108,15 @@ impl CloudLog {
 
     /// The calls of StartInstance and StopInstance, in order, whatever became of them.
     pub(crate) fn calls(&self) -> Vec<PowerCall<'_>> {
+        self.power_calls().into_iter().filter(|call| !call.is_rehearsal()).collect()
+    }
+
+    /// The rehearsals of such calls, in order.
+    pub(crate) fn rehearsals(&self) -> Vec<PowerCall<'_>> {
+        self.power_calls().into_iter().filter(PowerCall::is_rehearsal).collect()
+    }
+
+    fn power_calls(&self) -> Vec<PowerCall<'_>> {
         let mut calls = Vec::new();
         for (at, request) in self.requests() {
             match request.action.as_str() {

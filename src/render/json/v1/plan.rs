@@ -343,6 +343,7 @@ pub(super) fn block_code(block: &Block) -> &'static str {
         Block::Expired { .. } => "expired",
         Block::Overdue => "overdue",
         Block::PreventStop => "prevent_stop",
+        Block::Refused { .. } => "refused",
         Block::NeedsUnmanaged { .. } => "needs_unmanaged",
         Block::NeedsRecycled { .. } => "needs_recycled",
         Block::StillNeeded { .. } => "still_needed",
