@@ -67,7 +67,10 @@ pub(super) async fn remove(
     let store = loaded.backend();
     let held = lock(session, &loaded, &store, "state rm", lock_timeout).await?;
     let outcome = async {
-        let mut recorded = store.load().await?.ok_or_else(nothing_recorded)?;
+        let mut recorded = match store.load().await? {
+            Some(recorded) => recorded,
+            None => Recorded::new(loaded.configuration.desired.stack.clone(), uuid::Uuid::nil()),
+        };
         let gone: Vec<(InstanceKey, Address)> = recorded
             .instances
             .iter()
@@ -106,13 +109,9 @@ async fn recorded(session: &Session<'_>) -> Result<Recorded, Failure> {
     Ok(loaded.backend().load().await?.unwrap_or_else(|| Recorded::new(stack, uuid::Uuid::nil())))
 }
 
-fn nothing_recorded() -> anyhow::Error {
-    anyhow!("nothing is recorded yet: the first apply writes the record")
-}
-
 fn not_recorded(recorded: &Recorded, address: &Address) -> anyhow::Error {
     if recorded.instances.is_empty() {
-        return nothing_recorded();
+        return anyhow!("{address} is not in the record. {}", human::nothing_recorded(recorded));
     }
     let known: Vec<String> = recorded.instances.values().map(|record| record.address.to_string()).collect();
     match nearest(&address.to_string(), known.iter().map(String::as_str)) {

@@ -49,8 +49,8 @@ pub enum EventKind {
     Moved {
         /// Which instance.
         change: usize,
-        /// What it was seen as.
-        power: Power,
+        /// What it was seen as; none if it was not visible any more.
+        power: Option<Power>,
     },
     /// A step reached its goal.
     Completed {
@@ -108,11 +108,11 @@ pub enum EventKind {
     },
     /// The run was interrupted: nothing more is called. What had not ended says so for itself.
     Interrupted,
-    /// Calls of one action are refused because too many come; they wait together.
+    /// Calls of one action are refused because too many come; they wait together. Said once until one is let through.
     Throttled {
         /// Which call.
         action: Action,
-        /// Until when, since the run began.
+        /// When the next of them is tried, since the run began.
         until: Duration,
     },
     /// A look failed; it will be repeated.

@@ -351,18 +351,17 @@ impl Step {
                 return Turn::Done(How::Arrived);
             }
             Some(Power::Pending | Power::Starting | Power::Stopping) => watch.off_the_way = None,
-            // Settled, but not where it was expected, or gone, or in a state nobody knows.
-            Some(power @ (Power::Running | Power::Stopped)) => {
-                if let Some(failure) = self.off_the_way(&mut watch, view) {
-                    // Twice seen and too late for an old read: if this is the goal, so much the better.
-                    return if self.goal.is_met_by(power) {
-                        Turn::Done(How::AlreadyThere)
-                    } else {
-                        Turn::Fail(failure)
-                    };
+            // At the goal, though it was on its way elsewhere: someone has turned it around, or this is a read from
+            // before it set out. When that was is not known, only that it was before the run began; so this can be
+            // told apart only once old reads have had their time, however often it is seen until then. To believe it
+            // sooner might report a success that never was, and to wait costs time only. Then one look is enough.
+            Some(power) if self.goal.is_met_by(power) => {
+                if view.asked_at >= watch.since + OLD_READS {
+                    return Turn::Done(How::AlreadyThere);
                 }
             }
-            None => {
+            // Settled, but not where it was expected, or gone, or in a state nobody knows.
+            Some(Power::Running | Power::Stopped) | None => {
                 if let Some(failure) = self.off_the_way(&mut watch, view) {
                     return Turn::Fail(failure);
                 }

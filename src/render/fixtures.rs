@@ -335,7 +335,8 @@ pub(crate) fn every_event(change: usize, text: &str) -> Vec<Event> {
     let mut events = vec![
         began(0, change, action),
         at(1, EventKind::Accepted { change, action, request_id: Some(text.to_owned()) }),
-        at(2, EventKind::Moved { change, power: power.clone() }),
+        at(2, EventKind::Moved { change, power: Some(power.clone()) }),
+        at(2, EventKind::Moved { change, power: None }),
     ];
     for refusal in every_refusal(text) {
         events.push(at(3, EventKind::Retrying { change, action, refusal: refusal.clone(), sends: 2 }));

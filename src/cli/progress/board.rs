@@ -39,6 +39,7 @@ struct Subject {
 struct Moving {
     action: Action,
     began: Duration,
+    /// What the last look that changed anything showed, in words.
     seen: Option<String>,
     waits_for: String,
 }
@@ -127,7 +128,7 @@ impl Board {
                 Some(Said { tone: Tone::UnderWay, line })
             }
             EventKind::Moved { change, power } => {
-                self.moving.get_mut(change)?.seen = Some(words::name(power.word()).into_owned());
+                self.moving.get_mut(change)?.seen = Some(words::seen(power.as_ref()));
                 None
             }
             EventKind::Completed { change, how, power, elapsed, request_id, stopped_mode, .. } => {
@@ -169,7 +170,10 @@ impl Board {
             EventKind::Interrupted => None,
             EventKind::Throttled { action, until } => {
                 let rest = Words(until.saturating_sub(event.at));
-                let line = format!("ECS limits the {} calls: they go on in {rest}", action.word());
+                let line = format!(
+                    "ECS limits the {} calls: they wait until it lets one through, and the next try is in {rest}",
+                    action.word()
+                );
                 Some(Said { tone: Tone::Caution, line })
             }
             EventKind::LookFailed { refusal } => {
@@ -238,7 +242,7 @@ impl Board {
                 let age = whole(self.now.saturating_sub(*began));
                 let mut line = format!("{}: {} for {age}", self.name(*change)?, words::doing(moving.action));
                 if let Some(seen) = &moving.seen {
-                    line.push_str(&format!(", seen {seen}"));
+                    line.push_str(&format!(", {seen}"));
                 }
                 line.push_str(&format!(", waits for {}", moving.waits_for));
                 Some(line)
@@ -263,7 +267,7 @@ impl Board {
                 let mut line =
                     format!("{}: still {} after {age}", self.name(*change)?, words::doing(moving.action));
                 if let Some(seen) = &moving.seen {
-                    line.push_str(&format!(", seen {seen}"));
+                    line.push_str(&format!(", {seen}"));
                 }
                 Some(line)
             })

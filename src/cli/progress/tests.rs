@@ -161,7 +161,7 @@ fn without_a_terminal_each_beginning_and_each_end_is_a_line() {
     for event in [
         began(0, 0, Action::Start),
         at(10, EventKind::Accepted { change: 0, action: Action::Start, request_id: None }),
-        at(900, EventKind::Moved { change: 0, power: Power::Starting }),
+        at(900, EventKind::Moved { change: 0, power: Some(Power::Starting) }),
         completed(4_100, 0, Action::Start, How::Called, Power::Running),
         began(4_100, 2, Action::Start),
         failed(5_000, 2, Action::Start, Failure::Refused(fixtures::expired())),
@@ -227,6 +227,18 @@ fn every_ten_seconds_a_line_tells_what_is_still_in_transition() {
 }
 
 #[test]
+fn what_has_vanished_is_not_said_to_be_as_it_was_seen_last() {
+    let plan = fixtures::web_shop();
+    let (mut progress, paper) = on_paper(&plan, Style::plain());
+    progress.hear(&began(0, 0, Action::Start));
+    progress.hear(&at(900, EventKind::Moved { change: 0, power: Some(Power::Starting) }));
+    progress.hear(&at(1_900, EventKind::Moved { change: 0, power: None }));
+    paper.take();
+    progress.tick(seconds(10));
+    assert_eq!(paper.take(), "db: still starting after 10s, not visible\n");
+}
+
+#[test]
 fn many_in_transition_are_counted_after_the_first_ten() {
     let plan = starts(40);
     let (mut progress, paper) = on_paper(&plan, Style::plain());
@@ -262,7 +274,7 @@ fn on_a_terminal_the_list_keeps_its_place_and_what_ended_scrolls_up() {
         ]
     );
     progress.hear(&at(1_500, EventKind::Accepted { change: 0, action: Action::Start, request_id: None }));
-    progress.hear(&at(2_000, EventKind::Moved { change: 0, power: Power::Starting }));
+    progress.hear(&at(2_000, EventKind::Moved { change: 0, power: Some(Power::Starting) }));
     progress.hear(&began(2_000, 5, Action::Stop));
     progress.tick(seconds(3));
     assert_eq!(

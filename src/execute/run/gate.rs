@@ -125,7 +125,7 @@ impl Gate {
         self.last_refusal.as_ref()
     }
 
-    /// A call was refused because too many come. Says until when none is made, if that is news.
+    /// A call was refused because too many come. Says until when none is made, if that is the first since one passed.
     pub(super) fn throttled(
         &mut self,
         now: Moment,
@@ -133,11 +133,12 @@ impl Gate {
         refusal: &Refusal,
     ) -> Option<Moment> {
         self.last_refusal = Some(refusal.clone());
-        let is_news = self.closed_until <= now;
+        let was_open = self.closed_until <= now;
+        let is_news = !self.probing;
         self.closed_until =
             self.closed_until.max(now + retry_after.unwrap_or(PROBE).clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
         self.probing = true;
-        if is_news {
+        if was_open {
             self.width = (self.width / 2).max(1);
         }
         is_news.then_some(self.closed_until)
@@ -210,13 +211,14 @@ mod tests {
             assert_eq!(gate.opens_at(), Some(secs(second)));
             assert_eq!(send_all(&mut gate, secs(second)), 1);
             gate.answered();
-            throttle(&mut gate, secs(second), None);
+            assert_eq!(throttle(&mut gate, secs(second), None), None, "that they wait has been said");
         }
         assert_eq!(send_all(&mut gate, secs(5)), 1);
         gate.answered();
         gate.passed(secs(5));
         let width = send_all(&mut gate, secs(5));
         assert!((1..=2).contains(&width), "{width}: five refusals have halved it five times");
+        assert!(throttle(&mut gate, secs(6), None).is_some(), "one has passed, so it is news again");
     }
 
     #[test]
@@ -225,6 +227,7 @@ mod tests {
         assert_eq!(throttle(&mut gate, secs(10), Some(secs(3))), Some(secs(13)));
         assert_eq!(gate.next(secs(12)), None);
         assert!(gate.next(secs(13)).is_some());
+        gate.passed(secs(13));
         assert_eq!(throttle(&mut gate, secs(20), Some(secs(3600))), Some(secs(80)));
     }
 }

@@ -91,10 +91,8 @@ impl Run<'_> {
         self.forget_standing(change);
         let Some(step) = self.step_of[change] else { return };
         let turn = self.steps[step].observe(&view);
-        if let (Some(Turn::Look(_) | Turn::Poll(_)), Some(power), true) =
-            (&turn, view.power, view.has_changed)
-        {
-            self.say(now, EventKind::Moved { change, power });
+        if let (Some(Turn::Look(_) | Turn::Poll(_)), true) = (&turn, view.has_changed) {
+            self.say(now, EventKind::Moved { change, power: view.power });
         }
         if let Some(turn) = turn {
             self.take_turn(now, step, turn);

@@ -125,7 +125,8 @@ fn throttled_calls_wait_together_while_one_probe_a_second_goes_out() {
     assert!(played.twin.log.iter().all(|call| call.accepted), "none of those refused counts as sent");
     assert!(played.ended_at < secs(14), "{:?}", played.ended_at);
     let throttled = played.events.iter().filter(|event| matches!(event.kind, EventKind::Throttled { .. }));
-    assert_eq!(throttled.count(), refused - 15, "said once for each time the gate closes");
+    assert_eq!(throttled.count(), 1, "said once until a call passes");
+    assert!(refused > 16, "it was closed several times");
 }
 
 #[test]

@@ -386,7 +386,9 @@ pub(super) fn story(plan: &Plan, events: &[Event], address: &str) -> Vec<String>
             EventKind::Retrying { change, sends, .. } if is_it(*change) => {
                 Some(format!("in doubt after {sends}"))
             }
-            EventKind::Moved { change, power } if is_it(*change) => Some(format!("seen {power}")),
+            EventKind::Moved { change, power } if is_it(*change) => {
+                Some(power.as_ref().map_or_else(|| "not visible".to_owned(), |power| format!("seen {power}")))
+            }
             EventKind::Completed { change, how, .. } if is_it(*change) => Some(format!("done {how:?}")),
             EventKind::Failed { change, failure, .. } if is_it(*change) => {
                 let words = format!("{failure:?}");

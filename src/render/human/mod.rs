@@ -8,5 +8,5 @@ mod summary;
 mod tests;
 
 pub use plan::{drift, plan, plan_line};
-pub use record::{state, state_list, state_show};
+pub use record::{nothing_recorded, state, state_list, state_show};
 pub use summary::apply_summary;

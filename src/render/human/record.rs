@@ -18,7 +18,7 @@ pub fn state(recorded: &Recorded, style: Style) -> String {
     let _ = writeln!(text, "{}", style.paint(Ink::Heading, format!("# stack {}", recorded.stack)));
     let _ = writeln!(text, "lineage {}, serial {}", recorded.lineage, recorded.serial);
     if recorded.instances.is_empty() {
-        text.push_str("\nNothing is recorded yet: the first apply writes the record.\n");
+        let _ = writeln!(text, "\n{}", nothing_recorded(recorded));
         return text;
     }
     text.push('\n');
@@ -42,6 +42,17 @@ pub fn state(recorded: &Recorded, style: Style) -> String {
         words::count(instances.len(), "instance")
     );
     text
+}
+
+/// Why a record holds no instance, and what fills it.
+#[must_use]
+pub fn nothing_recorded(recorded: &Recorded) -> &'static str {
+    match recorded.serial {
+        0 => "Nothing is recorded yet: the first apply writes the record.",
+        _ => {
+            "Nothing is recorded any more: what was is released or forgotten. The next apply records what it manages."
+        }
+    }
 }
 
 /// The addresses in the record, one a line.

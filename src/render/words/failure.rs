@@ -154,6 +154,12 @@ pub fn retrying(refusal: &Refusal, sends: u32) -> String {
     format!("{met}, sent {}", count(usize::try_from(sends).unwrap_or(usize::MAX), "time"))
 }
 
+/// What a look showed of an instance on its way: `seen Starting`, or `not visible`.
+#[must_use]
+pub fn seen(power: Option<&Power>) -> String {
+    power.map_or_else(|| "not visible".to_owned(), |power| format!("seen {}", name(power.word())))
+}
+
 /// What an interruption left of a step that had not ended.
 #[must_use]
 pub fn left_over(in_transition: bool) -> Explanation {

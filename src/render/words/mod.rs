@@ -15,7 +15,7 @@ use std::fmt;
 use jiff::Timestamp;
 use unicode_width::UnicodeWidthChar;
 
-pub use failure::{doing, failure, left_over, remedy_of, retrying, skipped, stopped_otherwise};
+pub use failure::{doing, failure, left_over, remedy_of, retrying, seen, skipped, stopped_otherwise};
 pub use order::Order;
 pub use reason::{block, drift, heading, reason, then, verdict, warning};
 

@@ -61,6 +61,11 @@ took:
 fn an_empty_record_says_what_fills_it() {
     let mut recorded = recorded();
     recorded.instances.clear();
+    assert!(state(&recorded, Style::plain()).ends_with(
+        "\nNothing is recorded any more: what was is released or forgotten. The \
+         next apply records what it manages.\n"
+    ));
+    recorded.serial = 0;
     assert!(state(&recorded, Style::plain()).ends_with("the first apply writes the record.\n"));
     assert_eq!(state_list(&recorded), "");
 }

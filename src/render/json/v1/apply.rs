@@ -29,7 +29,9 @@ struct Step {
     action: Action,
     began: Duration,
     spoken_of: Duration,
+    /// What it was last seen as; none of either before it has moved, or of the status if it is not visible.
     status: Option<String>,
+    seen: Option<String>,
 }
 
 impl Apply {
@@ -50,8 +52,10 @@ impl Apply {
                     (step.action, step.spoken_of) = (*action, at);
                     return Some(progress_line(now, change, step, at));
                 }
-                self.steps
-                    .insert(*position, Step { action: *action, began: at, spoken_of: at, status: None });
+                self.steps.insert(
+                    *position,
+                    Step { action: *action, began: at, spoken_of: at, status: None, seen: None },
+                );
                 let message = about(change, format_args!("{}...", words::doing(*action)));
                 Some(hook_line(now, Level::Info, "apply_start", &message, Hook::of(change, *action)))
             }
@@ -73,7 +77,8 @@ impl Apply {
             EventKind::Moved { change: position, power } => {
                 let change = plan.changes.get(*position)?;
                 let step = self.steps.get_mut(position)?;
-                step.status = Some(power.word().to_owned());
+                step.status = power.as_ref().map(|power| power.word().to_owned());
+                step.seen = Some(words::seen(power.as_ref()));
                 step.spoken_of = at;
                 Some(progress_line(now, change, step, at))
             }
@@ -154,7 +159,8 @@ impl Apply {
             }
             EventKind::Throttled { action, until } => {
                 let summary = format!("too many {} calls: ECS asks to wait", action.word());
-                let detail = format!("they go on in {}", Words(until.saturating_sub(at)));
+                let next = Words(until.saturating_sub(at));
+                let detail = format!("they wait until one is let through; the next try is in {next}");
                 Some(diagnostic(now, &Diagnostic::new(Severity::Warning, summary, detail)))
             }
             EventKind::LookFailed { refusal } => {
@@ -195,8 +201,8 @@ fn progress_line(now: Timestamp, change: &Change, step: &Step, at: Duration) -> 
     let elapsed = at.saturating_sub(step.began);
     let mut message =
         about(change, format_args!("still {} after {}", words::doing(step.action), Words(elapsed)));
-    if let Some(status) = &step.status {
-        message.push_str(&format!(", seen {}", words::name(status)));
+    if let Some(seen) = &step.seen {
+        message.push_str(&format!(", {seen}"));
     }
     let hook = Hook {
         elapsed_seconds: Some(seconds(elapsed)),

@@ -16,7 +16,7 @@ fn an_apply_of_one_start_is_one_start_line_and_one_end_line() {
     let events = [
         began(100, 0, action),
         at(400, EventKind::Accepted { change: 0, action, request_id: Some("0C2DB2B2".to_owned()) }),
-        at(1_100, EventKind::Moved { change: 0, power: Power::Starting }),
+        at(1_100, EventKind::Moved { change: 0, power: Some(Power::Starting) }),
         fixtures::completed(4_100, 0, action, How::Called, Power::Running),
     ];
     let lines: Vec<Value> = events
