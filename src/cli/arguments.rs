@@ -172,9 +172,9 @@ pub(super) enum State {
         #[arg(long)]
         json: bool,
     },
-    /// What is recorded of one address, as YAML
+    /// What is recorded of one address, or of all instances of an entry, as YAML
     Show {
-        /// An address, for example db or app[i-bp1app000000000001]
+        /// An entry or an address, for example app or app[i-bp1app000000000001]
         #[arg(value_name = "ADDR")]
         address: Address,
     },
