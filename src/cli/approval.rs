@@ -7,8 +7,17 @@ use anyhow::anyhow;
 use super::Session;
 use super::failure::Failure;
 
-/// Asks for approval on the terminal, after saying what it is for. Only "yes" is one.
+/// Asks for approval of calls on the terminal, after saying what it is for. Only "yes" is one.
 pub(super) async fn ask(session: &Session<'_>, what: &str) -> Result<(), Failure> {
+    if is_given(session, what).await? {
+        Ok(())
+    } else {
+        Err(anyhow!("not approved: nothing was called").into())
+    }
+}
+
+/// Asks on the terminal, after saying what for, and gives whether the answer was "yes".
+pub(super) async fn is_given(session: &Session<'_>, what: &str) -> Result<bool, Failure> {
     let lead = if what.is_empty() { String::new() } else { format!("{what}\n") };
     session
         .console
@@ -25,5 +34,5 @@ pub(super) async fn ask(session: &Session<'_>, what: &str) -> Result<(), Failure
         }
     };
     session.console.to_stderr("\n");
-    if answer.trim() == "yes" { Ok(()) } else { Err(anyhow!("not approved: nothing was called").into()) }
+    Ok(answer.trim() == "yes")
 }

@@ -25,7 +25,8 @@ pub(super) struct Arguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
-    /// The configuration; may be given several times; a directory stands for its *.yaml [default: powerform.yaml]
+    /// The configuration; may be given several times; a directory stands for its *.yaml, without the account file of the
+    /// simulator [default: powerform.yaml]
     #[arg(short, long = "file", value_name = "PATH", global = true)]
     pub(super) file: Vec<PathBuf>,
     /// Work as if started in this directory
@@ -72,7 +73,7 @@ pub(super) enum Command {
     State(State),
     /// Remove a lock that nobody works under any more
     ForceUnlock(ForceUnlock),
-    /// Serve a simulated ECS on this machine
+    /// Serve a simulated ECS on this machine, until interrupted: that is its proper end, and exits with 0
     Simulator(Simulator),
 }
 
@@ -175,9 +176,9 @@ pub(super) enum State {
         #[arg(long)]
         json: bool,
     },
-    /// What is recorded of one address, as YAML
+    /// What is recorded of one address, or of all instances of an entry, as YAML
     Show {
-        /// An address, for example db or app[i-bp1app000000000001]
+        /// An entry or an address, for example app or app[i-bp1app000000000001]
         #[arg(value_name = "ADDR")]
         address: Address,
     },

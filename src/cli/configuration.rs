@@ -46,12 +46,16 @@ impl Loaded {
 
 /// Reads the configuration and shows its warnings.
 pub(super) fn load(session: &Session<'_>) -> Result<Loaded, Failure> {
-    let sources = Sources::read(session)?;
-    match config::read(&sources.sources) {
+    let mut sources = Sources::read(session)?;
+    let mut read = config::read(&sources.sources);
+    if read.is_err() && sources.leave_out_account() {
+        read = config::read(&sources.sources);
+    }
+    match read {
         Ok(configuration) => {
             let (text, warnings) = sources.show(session, &configuration.warnings);
             session.console.problems(&text, &warnings);
-            Ok(Loaded { configuration, warnings, name: sources.name, folder: sources.folder })
+            Ok(Loaded { configuration, warnings, name: sources.name(), folder: sources.folder })
         }
         Err(problems) => {
             let (text, diagnostics) = sources.show(session, &problems);
@@ -62,8 +66,15 @@ pub(super) fn load(session: &Session<'_>) -> Result<Loaded, Failure> {
 
 struct Sources {
     sources: Vec<Source>,
-    name: String,
+    /// Where each of the sources is.
+    files: Vec<Named>,
     folder: PathBuf,
+}
+
+/// A file that the command line names, itself or by its folder.
+struct Named {
+    path: PathBuf,
+    by_folder: bool,
 }
 
 impl Sources {
@@ -79,18 +90,45 @@ impl Sources {
                 if is_folder { path.clone() } else { path.parent().unwrap_or(Path::new("")).to_owned() };
             folder.get_or_insert(parent);
             if is_folder {
-                files.extend(files_in(&path)?);
+                files.extend(files_in(&path)?.into_iter().map(|path| Named { path, by_folder: true }));
             } else {
-                files.push(path);
+                files.push(Named { path, by_folder: false });
             }
         }
         let mut sources = Vec::with_capacity(files.len());
-        for path in &files {
+        for Named { path, .. } in &files {
             let missing = session.global.file.is_empty();
             sources.push(Source { name: path.display().to_string(), text: bytes_of(path, missing)? });
         }
-        let name = sources.first().map(|source| source.name.clone()).unwrap_or_default();
-        Ok(Self { sources, name, folder: folder.unwrap_or_default() })
+        Ok(Self { sources, files, folder: folder.unwrap_or_default() })
+    }
+
+    /// How the first file is called in messages.
+    fn name(&self) -> String {
+        self.sources.first().map(|source| source.name.clone()).unwrap_or_default()
+    }
+
+    /// Leaves out the simulator's account where it was found in a folder beside the configuration that names it: it is
+    /// YAML, but no part of the configuration. Whether anything was left out.
+    fn leave_out_account(&mut self) -> bool {
+        if !self.files.iter().any(|file| file.by_folder) {
+            return false;
+        }
+        let real = |path: &Path| path.canonicalize().ok();
+        let accounts: Vec<PathBuf> = self
+            .sources
+            .iter()
+            .filter_map(config::simulator_named_by)
+            .filter_map(|account| real(&self.folder.join(account)))
+            .collect();
+        let is_account =
+            |file: &Named| file.by_folder && real(&file.path).is_some_and(|path| accounts.contains(&path));
+        let (left_out, files) =
+            std::mem::take(&mut self.files).into_iter().partition::<Vec<_>, _>(is_account);
+        self.files = files;
+        self.sources
+            .retain(|source| left_out.iter().all(|file| file.path.display().to_string() != source.name));
+        !left_out.is_empty()
     }
 
     fn show(&self, session: &Session<'_>, problems: &Problems) -> (String, Vec<Diagnostic>) {
@@ -100,13 +138,14 @@ impl Sources {
     }
 }
 
-/// The `*.yaml` of a folder, in the order of their names.
+/// The `*.yaml` of a folder, in the order of their names. Those whose names begin with a dot are what editors leave.
 fn files_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let context = || format!("cannot read the folder {}", folder.display());
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(context)? {
         let path = entry.with_context(context)?.path();
-        if path.extension().is_some_and(|extension| extension == "yaml") && path.is_file() {
+        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if path.extension().is_some_and(|extension| extension == "yaml") && !is_hidden && path.is_file() {
             files.push(path);
         }
     }

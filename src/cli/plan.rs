@@ -29,7 +29,18 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Plan) -> Result<Exit,
             Level::Note,
             format_args!("the state is locked by {holder}; what is planned here may be under way already"),
         ),
-        Ok(None) => {}
+        Ok(None) => {
+            // Only for information, and the next look says what is wrong with the place.
+            if let Ok(Some(left)) = store.left_behind().await {
+                session.console.say(
+                    Level::Note,
+                    format_args!(
+                        "a process that has ended left its lock on the state: {left}. It may have been killed at \
+                         work; the next apply takes the lock over"
+                    ),
+                );
+            }
+        }
         Err(error @ LockError::Held { .. }) => session.console.say(Level::Note, error),
         Err(error) => session.console.say(Level::Warning, error),
     }

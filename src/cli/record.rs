@@ -74,7 +74,7 @@ pub(super) async fn remove(
         let gone: Vec<(InstanceKey, Address)> = recorded
             .instances
             .iter()
-            .filter(|(_, record)| names(address, &record.address))
+            .filter(|(_, record)| address.takes_in(&record.address))
             .map(|(key, record)| (key.clone(), record.address.clone()))
             .collect();
         if gone.is_empty() {
@@ -95,11 +95,6 @@ pub(super) async fn remove(
     }
     session.console.result("The machines were not touched.\n");
     Ok(Exit::Success)
-}
-
-/// Whether an address, or the entry of its name, means this one.
-fn names(given: &Address, recorded: &Address) -> bool {
-    given == recorded || (given.instance.is_none() && given.entry == recorded.entry)
 }
 
 async fn recorded(session: &Session<'_>) -> Result<Recorded, Failure> {

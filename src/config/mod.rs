@@ -56,6 +56,13 @@ pub struct Configuration {
     pub warnings: Problems,
 }
 
+/// The account file of the simulator that this one file names, whatever else is wrong with it.
+#[must_use]
+pub fn simulator_named_by(source: &Source) -> Option<PathBuf> {
+    let document = document::read(0, source, &mut problem::Findings::default())?;
+    document.provider?.value.simulator()
+}
+
 /// Reads the files as one configuration: their entries add up, everything else is given once.
 ///
 /// # Errors

@@ -138,6 +138,13 @@ pub(super) struct WrittenProvider {
     simulator: Option<Written<Option<PathBuf>>>,
 }
 
+impl WrittenProvider {
+    /// The account file of the simulator, if one is named.
+    pub(super) fn simulator(self) -> Option<PathBuf> {
+        self.simulator?.value
+    }
+}
+
 const PROVIDER: Keys<10> = Keys {
     of: "a provider",
     known: [

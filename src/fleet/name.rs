@@ -175,6 +175,14 @@ pub struct Address {
     pub instance: Option<InstanceId>,
 }
 
+impl Address {
+    /// Whether this is the other address, or names the entry that the other belongs to.
+    #[must_use]
+    pub fn takes_in(&self, other: &Self) -> bool {
+        self == other || (self.instance.is_none() && self.entry == other.entry)
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.instance {

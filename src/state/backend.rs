@@ -49,6 +49,12 @@ impl Store for Backend {
         }
     }
 
+    async fn left_behind(&self) -> Result<Option<LockInfo>, LockError> {
+        match self {
+            Self::Local(store) => store.left_behind().await,
+        }
+    }
+
     async fn unlock(&self, held: Held) -> Result<(), LockError> {
         match self {
             Self::Local(store) => store.unlock(held).await,

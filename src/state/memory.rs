@@ -133,6 +133,10 @@ impl Store for MemoryStore {
         Ok(locked(&self.shared).held.clone())
     }
 
+    async fn left_behind(&self) -> Result<Option<LockInfo>, LockError> {
+        Ok(locked(&self.shared).left_behind.clone())
+    }
+
     async fn unlock(&self, held: Held) -> Result<(), LockError> {
         if !self.holds(&held) {
             return Err(LockError::Lost { place: PLACE.to_owned() });

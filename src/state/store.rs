@@ -45,6 +45,13 @@ pub trait Store: Send + Sync {
     /// [`LockError::Held`] if someone does who has not said who it is; or it could not be looked at.
     fn holder(&self) -> impl Future<Output = Result<Option<LockInfo>, LockError>> + Send;
 
+    /// What a process that ended without giving the lock back has left of it, without taking it over. None while
+    /// someone holds the lock.
+    ///
+    /// # Errors
+    /// It could not be looked at.
+    fn left_behind(&self) -> impl Future<Output = Result<Option<LockInfo>, LockError>> + Send;
+
     /// Gives the lock back.
     ///
     /// # Errors

@@ -64,14 +64,13 @@ pub fn state_list(recorded: &Recorded) -> String {
     })
 }
 
-/// What the record says of one address, as YAML; one document for each instance if several are recorded under it.
-/// Nothing if none is.
+/// What the record says of one address, or of all instances of an entry, as YAML: one document for each instance.
+/// Nothing if none is recorded.
 #[must_use]
 pub fn state_show(recorded: &Recorded, address: &Address) -> Option<String> {
-    let documents: Vec<String> = recorded
-        .instances
-        .iter()
-        .filter(|(_, instance)| instance.address == *address)
+    let documents: Vec<String> = by_address(recorded)
+        .into_iter()
+        .filter(|(_, instance)| address.takes_in(&instance.address))
         // A mapping of texts and lists of texts always serialises.
         .filter_map(|(key, instance)| serde_yaml::to_string(&Document::of(key, instance)).ok())
         .collect();

@@ -77,14 +77,14 @@ pub(super) fn take(
     Ok(Attempt::Busy(None))
 }
 
-/// Sees whether the lock is free. Others that only look do not disturb each other; one that takes the lock at this
+/// Sees whether the lock is free, and what a dead process left of it. Others that only look do not disturb each other; one that takes the lock at this
 /// very moment has to try again.
-pub(super) fn look(path: &Path) -> Result<Attempt<()>, FileTrouble> {
+pub(super) fn look(path: &Path) -> Result<Attempt<Option<LockInfo>>, FileTrouble> {
     let trouble = || FileTrouble::on("look at the lock", path);
     let opened = open_regular(path, OpenOptions::new().read(true)).map_err(trouble())?;
-    let Some(mut file) = opened else { return Ok(Attempt::Done(())) };
+    let Some(mut file) = opened else { return Ok(Attempt::Done(None)) };
     match file.try_lock_shared() {
-        Ok(()) => Ok(Attempt::Done(())),
+        Ok(()) => Ok(Attempt::Done(content(&mut file))),
         Err(TryLockError::WouldBlock) => Ok(Attempt::Busy(content(&mut file).map(Box::new))),
         Err(TryLockError::Error(error)) => Err(trouble()(error)),
     }

@@ -141,7 +141,7 @@ impl Store for LocalStore {
                     // Known at once; only a holder that has not said who it is is worth another look.
                     Attempt::Busy(Some(holder)) => Attempt::Done(Some(*holder)),
                     Attempt::Busy(None) => Attempt::Busy(None),
-                    Attempt::Done(()) => Attempt::Done(None),
+                    Attempt::Done(_) => Attempt::Done(None),
                 })
             })
         })
@@ -150,6 +150,16 @@ impl Store for LocalStore {
             Attempt::Done(holder) => Ok(holder),
             Attempt::Busy(holder) => Err(LockError::Held { place: self.place.name(), holder }),
         }
+    }
+
+    async fn left_behind(&self) -> Result<Option<LockInfo>, LockError> {
+        self.blocking(|place| {
+            Ok(match lock_file::look(&place.lock_path()?)? {
+                Attempt::Done(left) => left,
+                Attempt::Busy(_) => None,
+            })
+        })
+        .await
     }
 
     async fn unlock(&self, held: Held) -> Result<(), LockError> {

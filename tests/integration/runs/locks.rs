@@ -91,7 +91,9 @@ fn an_apply_that_waits_for_the_lock_gives_up_in_time_or_when_it_is_interrupted()
 fn a_lock_is_taken_away_from_the_dead_only_and_only_by_its_id() {
     let scenario = scenario();
     let wrong = "00000000-0000-4000-8000-000000000000";
-    scenario.run(&["force-unlock", "--force", wrong]).exits(1).complains(&["is not locked"]);
+    for arguments in [&["force-unlock", "--force", wrong][..], &["force-unlock", wrong]] {
+        scenario.run(arguments).exits(1).complains(&["is not locked"]);
+    }
     let mut first = holder(&scenario);
     let id = lock_id(&scenario);
     scenario.run(&["force-unlock", "--force", &id]).exits(1).complains(&["that process is alive", &id]);
@@ -99,6 +101,8 @@ fn a_lock_is_taken_away_from_the_dead_only_and_only_by_its_id() {
     first.running().signal(Signal::SIGKILL);
     first.finish();
 
+    scenario.run(&["plan"]).exits(0).complains(&["note: a process that has ended left its lock", &id]);
+    scenario.run(&["force-unlock", wrong]).exits(1).complains(&["Nothing was unlocked", &id]);
     scenario.run(&["force-unlock", &id]).exits(1).complains(&["no terminal to ask on", "--force"]);
     scenario.run(&["force-unlock", "--force", wrong]).exits(1).complains(&["Nothing was unlocked", &id]);
     scenario.run(&["force-unlock", "--force", "not-an-id"]).exits(1).complains(&["not-an-id"]);

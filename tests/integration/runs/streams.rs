@@ -2,6 +2,8 @@
 
 use std::process::Stdio;
 
+use nix::sys::signal::Signal;
+
 use crate::harness::{Running, Scenario, World};
 
 const ACCOUNT: &str = "instances: [{ id: i-a }, { id: i-b }]\n";
@@ -101,7 +103,22 @@ fn nothing_that_a_path_or_an_argument_holds_repaints_the_terminal() {
     let mut command = scenario.command(&["simulator", "--account", "acc\u{1b}[31m.yaml"]);
     let mut server = Running::start(&mut command);
     server.until("it serves", |server| server.stdout().contains('\n'));
+    server.signal(Signal::SIGINT);
     assert!(server.stdout().starts_with(r"Serving acc\u{1b}[31m.yaml on"), "{}", server.stdout());
+    assert_eq!(server.finish().status, Some(0), "an interruption is its proper end");
+}
+
+#[test]
+fn a_folder_stands_for_its_configuration_without_the_account_and_what_editors_leave() {
+    let scenario = scenario();
+    scenario.write(".#powerform.yaml", "not a configuration");
+    scenario.write("more.yaml", "instances: { c: { id: i-c, status: Any } }\n");
+    scenario.run(&["-f", ".", "validate"]).exits(0).prints(&["./more.yaml is valid", "3 entries"]);
+    scenario.run(&["-f", ".", "plan"]).exits(0).prints(&["2 to start"]);
+    // A mistake in what is left is told, and nothing about the account.
+    scenario.write("more.yaml", "instanses: {}\n");
+    let refused = scenario.run(&["-f", ".", "validate"]).exits(1).complains(&["more.yaml:1:1"]);
+    assert!(!refused.stderr.contains("account.yaml"), "{}", refused.stderr);
 }
 
 #[test]

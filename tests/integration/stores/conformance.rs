@@ -228,10 +228,13 @@ async fn a_lock_left_behind_is_taken_over_with_a_word(place: impl Place) {
     let (one, two) = (place.open("web-shop"), place.open("web-shop"));
     drop(one.lock(&user(1), Duration::ZERO).await.unwrap());
     assert_eq!(two.holder().await.unwrap(), None, "nobody works under it");
+    assert_eq!(two.left_behind().await.unwrap(), Some(user(1)));
     let held = two.lock(&user(2), Duration::ZERO).await.unwrap();
+    assert_eq!(one.left_behind().await.unwrap(), None, "it is held");
     assert_eq!(held.took_over, Some(user(1)));
     two.save(&record(1), &held).await.unwrap();
     two.unlock(held).await.unwrap();
+    assert_eq!(one.left_behind().await.unwrap(), None);
     assert_eq!(one.lock(&user(3), Duration::ZERO).await.unwrap().took_over, None);
 }
 

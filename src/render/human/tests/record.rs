@@ -54,6 +54,8 @@ took:
   - 4.1s
 "
     );
+    let app = state_show(&recorded, &fixtures::address("app")).expect("an entry stands for its instances");
+    assert!(app.starts_with("address: app[i-bp1app000000000001]\n"), "{app}");
     assert_eq!(state_show(&recorded, &fixtures::address("nobody")), None);
 }
 
