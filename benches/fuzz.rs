@@ -31,7 +31,7 @@ const CASES: u64 = 100_000;
 /// The longest case, in bytes.
 const LONGEST: usize = 16 * 1024;
 /// The most memory that the process may ever have taken, in MB (of 10^6 bytes).
-const MEMORY_LIMIT: f64 = 200.0;
+const MEMORY_LIMIT: f64 = 64.0;
 
 fn main() -> anyhow::Result<()> {
     let cases = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(CASES);

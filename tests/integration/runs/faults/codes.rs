@@ -133,6 +133,52 @@ fn every_code_meets_a_start_in_one_run_and_each_has_its_end() {
 }
 
 #[test]
+fn the_codes_of_stops_have_their_ends_too() {
+    let passing =
+        ["IncorrectInstanceStatus", "DiskError", "OperationConflict", "InternalError", "Throttling.Api"];
+    let endings = [
+        ("InstanceLockedForSecurity", "Security Center"),
+        ("InstanceExpiredOrInArrears", "renew the subscription"),
+        ("InstanceType.ParameterMismatch", "in the console"),
+        ("InvalidInstanceId.NotSupport", "KeepCharging"),
+        ("OperationDenied.SystemInstanceNotSupport", "use that service"),
+        ("HibernationConfigured.NotEnabled", "hibernation"),
+        ("InvalidParameter.Encrypted.KmsNotEnable", "Key Management Service"),
+        ("InvalidOperation.KMSKeyIdNotFound", "Key Management Service"),
+        ("InvalidOperation.KMSServiceNotOpen", "Key Management Service"),
+    ];
+    let codes: Vec<&str> = passing.into_iter().chain(endings.map(|(code, _)| code)).collect();
+    let ids = ids(codes.len());
+    let faults: Vec<String> = ids
+        .iter()
+        .zip(&codes)
+        .map(|(id, code)| format!("  - {{ action: StopInstance, instance: {id}, nth: 1, error: {code} }}\n"))
+        .collect();
+    let account = account(codes.len(), &format!("faults:\n{}", faults.concat()));
+    let account =
+        account.replace(" }, {", ", status: Running }, {").replacen(" }]", ", status: Running }]", 1);
+    let configuration = all_running(codes.len()).replace("status: Running", "status: Stopped");
+    side_by_side(&[0, 10], |batch_above| {
+        let scenario = served_with(&format!("batch_above: {batch_above}"), &account, &configuration);
+        let applied = scenario.apply().exits(1);
+        let sends =
+            |id: &String| applied.log.calls().iter().filter(|call| call.is("StopInstance", id)).count();
+        for (position, (id, code)) in ids.iter().zip(&codes).enumerate() {
+            let end = applied.lines.end_of(&format!("all[{id}]"));
+            match position.checked_sub(passing.len()) {
+                None => assert_eq!((sends(id), &end["type"]), (2, &"apply_complete".into()), "{code}"),
+                Some(position) => {
+                    assert_eq!((sends(id), &end["hook"]["error"]["code"]), (1, &(*code).into()));
+                    let remedy = end["hook"]["error"]["remedy"].as_str().unwrap();
+                    assert!(remedy.contains(endings[position].1), "{code}: {remedy}");
+                }
+            }
+        }
+        assert_eq!(scenario.converge().calls().len(), endings.len());
+    });
+}
+
+#[test]
 fn a_look_is_repeated_after_what_may_pass_and_ends_with_what_will_not() {
     let passing = ["InternalError", "UnknownError", "ServiceUnavailable", "SignatureNonceUsed"];
     let endings = [

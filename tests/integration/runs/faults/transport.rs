@@ -113,6 +113,27 @@ fn what_never_works_is_named_with_what_to_check() {
 }
 
 #[test]
+fn an_answer_that_does_not_end_is_cut_off() {
+    let (scenario, wire) = behind(|_, _| Deed::Flood);
+    let plan = scenario.plan().prints(&["2 blocked"]).complains(&["it is longer than"]);
+    assert_eq!(plan.lines.planned_of("all[i-000]").reason_code(), "not_seen");
+    assert_eq!(wire.seen().len(), 1, "another answer would be as long");
+    assert!((1..60_000_000).contains(&wire.flooded()), "{} bytes were taken", wire.flooded());
+}
+
+#[test]
+fn an_endpoint_that_is_gone_for_a_while_in_the_middle_of_an_apply_costs_no_more_than_time() {
+    // Eight connections in a row, from the first start on.
+    let (scenario, _wire) =
+        behind(
+            |asked, nth| {
+                if asked.is_empty() && (2..10).contains(&nth) { Deed::ResetAtOnce } else { Deed::Pass }
+            },
+        );
+    started_once_each_and_never_blindly(&scenario.converge().log, &ids(2));
+}
+
+#[test]
 fn an_endpoint_that_speaks_no_tls_is_told_apart_from_one_that_is_not_there() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("https://{}", listener.local_addr().unwrap());

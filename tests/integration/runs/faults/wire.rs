@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -22,6 +23,8 @@ pub(super) enum Deed {
     Mute,
     /// It never reaches the cloud: these bytes are the answer.
     Say(Vec<u8>),
+    /// It never reaches the cloud: the answer has 100 MB, or as much of them as the program takes.
+    Flood,
 }
 
 /// One request as it was seen on the way.
@@ -38,6 +41,8 @@ pub(super) struct Seen {
 pub(super) struct Wire {
     address: String,
     seen: Arc<Mutex<Vec<Seen>>>,
+    /// How many bytes of floods were taken.
+    flooded: Arc<AtomicUsize>,
 }
 
 /// What is done to the nth request (from 1) of an action. The action is empty where nothing has been read yet: what
@@ -49,15 +54,15 @@ impl Wire {
     pub(super) fn before(cloud: &str, manner: impl Fn(&str, usize) -> Deed + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let wire = Self { address, seen: Arc::default() };
-        let (seen, cloud) = (Arc::clone(&wire.seen), cloud.trim_start_matches("http://").to_owned());
+        let wire = Self { address, seen: Arc::default(), flooded: Arc::default() };
+        let (ours, cloud) = (wire.clone(), cloud.trim_start_matches("http://").to_owned());
         let (manner, counts): (Arc<Manner>, _) = (Arc::new(manner), Arc::<Mutex<_>>::default());
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let (seen, cloud) = (Arc::clone(&seen), cloud.clone());
+                let (wire, cloud) = (ours.clone(), cloud.clone());
                 let (manner, counts) = (Arc::clone(&manner), Arc::clone(&counts));
                 // A program that went away is no failure of the wire.
-                thread::spawn(move || handle(stream.unwrap(), &cloud, &*manner, &counts, &seen));
+                thread::spawn(move || wire.handle(stream.unwrap(), &cloud, &*manner, &counts));
             }
         });
         wire
@@ -76,52 +81,60 @@ impl Wire {
     pub(super) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
-}
 
-fn handle(
-    mut stream: TcpStream,
-    cloud: &str,
-    manner: &Manner,
-    counts: &Mutex<HashMap<String, usize>>,
-    seen: &Mutex<Vec<Seen>>,
-) -> io::Result<()> {
-    let nth = |action: &str| {
-        let mut counts = counts.lock().unwrap();
-        let count = counts.entry(action.to_owned()).or_insert(0);
-        *count += 1;
-        *count
-    };
-    if manner("", nth("")) == Deed::ResetAtOnce {
-        // What is left unread when a socket is closed makes the system reset the connection.
-        return stream.peek(&mut [0]).map(|_| ());
+    /// How many bytes of floods the program took.
+    pub(super) fn flooded(&self) -> usize {
+        self.flooded.load(Ordering::SeqCst)
     }
-    let (request, asked) = read_but_one_byte(&mut stream)?;
-    let deed = manner(&asked.action, nth(&asked.action));
-    seen.lock().unwrap().push(asked);
-    let mut last = [0];
-    stream.peek(&mut last)?;
-    match deed {
-        Deed::ResetAtOnce | Deed::ResetAfterRequest => {}
-        Deed::ResetBeforeAnswer => {
-            ask(cloud, &request, last[0])?;
+
+    fn handle(
+        &self,
+        mut stream: TcpStream,
+        cloud: &str,
+        manner: &Manner,
+        counts: &Mutex<HashMap<String, usize>>,
+    ) -> io::Result<()> {
+        let nth = |action: &str| {
+            let mut counts = counts.lock().unwrap();
+            let count = counts.entry(action.to_owned()).or_insert(0);
+            *count += 1;
+            *count
+        };
+        if manner("", nth("")) == Deed::ResetAtOnce {
+            // What is left unread when a socket is closed makes the system reset the connection.
+            return stream.peek(&mut [0]).map(|_| ());
         }
-        Deed::Mute => {
-            ask(cloud, &request, last[0])?;
-            stream.read_exact(&mut last)?;
+        let (request, asked) = read_but_one_byte(&mut stream)?;
+        let deed = manner(&asked.action, nth(&asked.action));
+        self.seen.lock().unwrap().push(asked);
+        let mut last = [0];
+        stream.peek(&mut last)?;
+        let answer = match &deed {
+            Deed::Pass | Deed::ResetBeforeAnswer | Deed::Mute => ask(cloud, &request, last[0])?,
+            Deed::Say(answer) => answer.clone(),
+            Deed::ResetAtOnce | Deed::ResetAfterRequest | Deed::Flood => Vec::new(),
+        };
+        if matches!(deed, Deed::ResetAtOnce | Deed::ResetAfterRequest | Deed::ResetBeforeAnswer) {
+            return Ok(());
+        }
+        stream.read_exact(&mut last)?;
+        match deed {
             // Until the program gives up.
-            stream.read_exact(&mut last)?;
-        }
-        Deed::Pass => {
-            let answer = ask(cloud, &request, last[0])?;
-            stream.read_exact(&mut last)?;
-            stream.write_all(&answer)?;
-        }
-        Deed::Say(answer) => {
-            stream.read_exact(&mut last)?;
-            stream.write_all(&answer)?;
+            Deed::Mute => stream.read_exact(&mut last),
+            Deed::Flood => self.flood(&mut stream),
+            _ => stream.write_all(&answer),
         }
     }
-    Ok(())
+
+    fn flood(&self, stream: &mut TcpStream) -> io::Result<()> {
+        static BLOCK: [u8; 100_000] = [b' '; 100_000];
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n")?;
+        for _ in 0..1000 {
+            stream.write_all(&BLOCK)?;
+            self.flooded.fetch_add(BLOCK.len(), Ordering::SeqCst);
+        }
+        Ok(())
+    }
 }
 
 /// Reads a request up to its last byte, which stays unread: to close the connection now is to reset it.
