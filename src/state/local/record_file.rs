@@ -72,6 +72,19 @@ pub(super) fn replace(target: &Path, text: &[u8]) -> Result<(), FileTrouble> {
     sync_folder(folder).map_err(FileTrouble::on("make durable what was written to", folder))
 }
 
+/// Tries whether the file could be replaced, by a temporary file beside it that is gone afterwards. While its folder
+/// is not there yet, the nearest one that is tells whether it could be made.
+pub(super) fn try_replacing(target: &Path) -> Result<(), FileTrouble> {
+    let folders = target.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+    let nearest = folders.into_iter().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    let temporary = tempfile::Builder::new()
+        .prefix(&prefix(target))
+        .suffix(SUFFIX)
+        .rand_bytes(RANDOM)
+        .tempfile_in(nearest);
+    temporary.map(drop).map_err(FileTrouble::on("write to the folder of the state,", nearest))
+}
+
 /// Opens a file unless it is something else: a pipe or a device could block for ever, or never end.
 pub(super) fn open_regular(path: &Path, options: &fs::OpenOptions) -> io::Result<Option<File>> {
     match fs::metadata(path) {
