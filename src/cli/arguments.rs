@@ -73,6 +73,8 @@ pub(super) enum Command {
     State(State),
     /// Remove a lock that nobody works under any more
     ForceUnlock(ForceUnlock),
+    /// Check credentials, identity, endpoint, clock, permissions and state, each with its remedy; change nothing
+    Doctor(Doctor),
     /// Serve a simulated ECS on this machine, until interrupted: that is its proper end, and exits with 0
     Simulator(Simulator),
 }
@@ -201,6 +203,13 @@ pub(super) struct ForceUnlock {
     /// Do not ask
     #[arg(long)]
     pub(super) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

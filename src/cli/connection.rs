@@ -74,7 +74,7 @@ async fn real(session: &Session<'_>, loaded: &Loaded) -> anyhow::Result<Setup> {
     Ok(setup(session, provider, endpoint, region, found.source, transport))
 }
 
-fn surroundings(session: &Session<'_>) -> Surroundings {
+pub(super) fn surroundings(session: &Session<'_>) -> Surroundings {
     let environment = session.environment;
     Surroundings {
         variables: Arc::new(move |name| environment.variable(name)),
@@ -84,7 +84,7 @@ fn surroundings(session: &Session<'_>) -> Surroundings {
     }
 }
 
-fn wanted(provider: &ProviderSettings) -> Wanted {
+pub(super) fn wanted(provider: &ProviderSettings) -> Wanted {
     let role = provider.assume_role.clone().map(|role| Role {
         arn: role.arn,
         session_name: role.session_name,
@@ -96,7 +96,11 @@ fn wanted(provider: &ProviderSettings) -> Wanted {
 }
 
 /// The region of the file, the environment, or the profile that is used.
-fn region(provider: &ProviderSettings, wanted: &Wanted, around: &Surroundings) -> anyhow::Result<Region> {
+pub(super) fn region(
+    provider: &ProviderSettings,
+    wanted: &Wanted,
+    around: &Surroundings,
+) -> anyhow::Result<Region> {
     if let Some(region) = &provider.region {
         return Ok(region.clone());
     }
@@ -116,7 +120,7 @@ fn region(provider: &ProviderSettings, wanted: &Wanted, around: &Surroundings) -
 }
 
 /// The endpoint of the file, the environment, or the region. `name` is what the file is called.
-fn endpoint(
+pub(super) fn endpoint(
     provider: &ProviderSettings,
     region: &Region,
     around: &Surroundings,
@@ -147,7 +151,7 @@ fn endpoint(
 }
 
 /// Serves the simulated account on a free port of this machine for as long as this process lives.
-async fn simulated(session: &Session<'_>, loaded: &Loaded) -> anyhow::Result<Setup> {
+pub(super) async fn simulated(session: &Session<'_>, loaded: &Loaded) -> anyhow::Result<Setup> {
     let provider = &loaded.configuration.provider;
     let account = provider.simulator.as_deref().map(|account| loaded.path(account)).unwrap_or_default();
     let simulator = Simulator::open(&account)?;
@@ -173,7 +177,7 @@ async fn simulated(session: &Session<'_>, loaded: &Loaded) -> anyhow::Result<Set
     Ok(setup(session, provider, endpoint, region, credentials, Transport::default()))
 }
 
-fn setup(
+pub(super) fn setup(
     session: &Session<'_>,
     provider: &ProviderSettings,
     endpoint: Endpoint,

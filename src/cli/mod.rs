@@ -9,6 +9,7 @@ mod arguments;
 mod configuration;
 mod connection;
 mod console;
+mod doctor;
 pub mod environment;
 mod failure;
 mod force_unlock;
@@ -114,6 +115,7 @@ async fn run(arguments: Arguments, console: &Console) -> Exit {
         Command::State(State::Rm { address, lock_timeout }) => {
             record::remove(&session, &address, lock_timeout).await
         }
+        Command::Doctor(arguments) => doctor::run(&session, &arguments).await,
         Command::ForceUnlock(arguments) => force_unlock::run(&session, &arguments).await,
         Command::Simulator(arguments) => simulator::run(&session, arguments).await,
     };

@@ -22,6 +22,24 @@ impl Backend {
     pub fn local(path: &Path, stack: StackName) -> Self {
         Self::Local(LocalStore::new(path, stack))
     }
+
+    /// The place as a person finds it.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::Local(store) => store.place(),
+        }
+    }
+
+    /// Tries whether the record could be replaced and the lock be taken, without doing either.
+    ///
+    /// # Errors
+    /// What the first save would meet.
+    pub async fn try_writing(&self) -> Result<(), StateError> {
+        match self {
+            Self::Local(store) => store.try_writing().await,
+        }
+    }
 }
 
 impl Store for Backend {

@@ -4,6 +4,7 @@ mod bounded_patience;
 mod call_counts;
 mod connections;
 mod decisions;
+mod doctor;
 mod examples;
 mod faults;
 mod interruption;

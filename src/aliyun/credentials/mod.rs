@@ -25,6 +25,7 @@ use std::path::Path;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use self::provider::{Fetching, Grant, Missing};
+use super::endpoint::Endpoint;
 use super::sign::percent_encode;
 use super::sts::Sts;
 
@@ -46,12 +47,14 @@ pub fn refuses(code: &str) -> bool {
         || code.starts_with("InvalidSecurityToken")
 }
 
-/// The Security Token Service, where these surroundings and this network reach it.
+/// The Security Token Service, where these surroundings and this network reach it. Beside an ECS on this machine, which
+/// is a simulated one, it is that itself, unless the environment names another.
 ///
 /// # Errors
 /// [`CredentialError`] if the environment names an endpoint that is none, or TLS cannot be set up.
-pub fn security_token_service(context: &Context) -> Result<Sts, CredentialError> {
-    role::sts(context, None, false, None).map_err(|missing| CredentialError::Unusable {
+pub fn security_token_service(context: &Context, ecs: &Endpoint) -> Result<Sts, CredentialError> {
+    let simulated = ecs.is_loopback().then(|| ecs.to_string());
+    role::sts(context, None, false, simulated.as_deref()).map_err(|missing| CredentialError::Unusable {
         place: "the Security Token Service".to_owned(),
         why: missing.why().to_owned(),
     })

@@ -1,12 +1,14 @@
 //! What people read: the plan before approving, the summary after applying, the record.
 
 mod attributes;
+mod checkup;
 mod plan;
 mod record;
 mod summary;
 #[cfg(test)]
 mod tests;
 
+pub use checkup::checkup;
 pub use plan::{drift, plan, plan_line};
 pub use record::{nothing_recorded, state, state_list, state_show};
 pub use summary::apply_summary;

@@ -90,6 +90,12 @@ pub(super) fn look(path: &Path) -> Result<Attempt<Option<LockInfo>>, FileTrouble
     }
 }
 
+/// Tries whether the lock could be taken, if it is free. Does not take it.
+pub(super) fn try_opening(path: &Path) -> Result<(), FileTrouble> {
+    let opened = open_regular(path, OpenOptions::new().read(true).write(true));
+    opened.map(drop).map_err(FileTrouble::on("lock the state with", path))
+}
+
 /// Removes what a dead process left, if it has this id.
 pub(super) fn remove(path: &Path, id: Uuid) -> Result<Attempt<Broken>, FileTrouble> {
     let trouble = || FileTrouble::on("unlock the state with", path);

@@ -38,6 +38,26 @@ impl LocalStore {
         Self { place: Arc::new(Place { path: path.to_owned(), stack }) }
     }
 
+    /// The place as a person finds it.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.place.name()
+    }
+
+    /// Tries whether the record could be replaced and the lock be taken, without doing either. What is tried leaves
+    /// nothing behind.
+    ///
+    /// # Errors
+    /// [`StateError::File`], as the first save would meet it.
+    pub async fn try_writing(&self) -> Result<(), StateError> {
+        self.blocking(|place| {
+            let target = record_file::resolve(&place.path)?;
+            lock_file::try_opening(&lock_file::beside(&target))?;
+            Ok(record_file::try_replacing(&target)?)
+        })
+        .await
+    }
+
     async fn blocking<T, E>(&self, work: impl FnOnce(&Place) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
@@ -90,7 +110,7 @@ impl Place {
     }
 
     fn try_lock(&self, info: LockInfo) -> Result<Attempt<Held>, LockError> {
-        record_file::check_replaceable(&record_file::resolve(&self.path)?)?;
+        record_file::try_replacing(&record_file::resolve(&self.path)?)?;
         Ok(match lock_file::take(&self.lock_path()?, &info)? {
             Attempt::Done((file, took_over)) => {
                 Attempt::Done(Held { info, took_over, guard: Guard::Local(file) })

@@ -72,18 +72,20 @@ pub(super) fn replace(target: &Path, text: &[u8]) -> Result<(), FileTrouble> {
     sync_folder(folder).map_err(FileTrouble::on("make durable what was written to", folder))
 }
 
-/// Sees whether the file could be replaced now, so that this is not found out after the work. Leaves nothing behind,
-/// and may be done without the lock: should a holder take the attempt for a leftover and remove it, no harm is done.
-pub(super) fn check_replaceable(target: &Path) -> Result<(), FileTrouble> {
+/// Tries whether the file could be replaced, by a temporary file beside it that is gone afterwards, so that this is not
+/// found out after the work. While its folder is not there yet, the nearest one that is tells whether it could be made.
+///
+/// May be done without the lock: should a holder take the attempt for a leftover and remove it, no harm is done.
+pub(super) fn try_replacing(target: &Path) -> Result<(), FileTrouble> {
     let trouble = |error| FileTrouble::on("write the state to", target)(error).intact();
     let _ = open_regular(target, File::options().read(true)).map_err(trouble)?;
-    let folder = folder(target);
-    fs::create_dir_all(folder).map_err(trouble)?;
+    let folders = target.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+    let nearest = folders.into_iter().find(|folder| folder.exists()).unwrap_or(Path::new("."));
     tempfile::Builder::new()
         .prefix(&prefix(target))
         .suffix(SUFFIX)
         .rand_bytes(RANDOM)
-        .tempfile_in(folder)
+        .tempfile_in(nearest)
         .map_err(trouble)?;
     Ok(())
 }
@@ -182,11 +184,11 @@ mod tests {
     fn a_file_that_could_not_be_replaced_is_found_out_before_it_has_to_be() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("new/state.json");
-        check_replaceable(&state).unwrap();
+        try_replacing(&state).unwrap();
         assert_eq!(fs::read_dir(folder.path().join("new")).unwrap().count(), 0, "nothing is left");
         fs::create_dir(&state).unwrap();
-        check_replaceable(&state).unwrap_err();
-        check_replaceable(Path::new("/proc/self/state.json")).unwrap_err();
+        try_replacing(&state).unwrap_err();
+        try_replacing(Path::new("/proc/self/state.json")).unwrap_err();
     }
 
     #[test]

@@ -47,6 +47,35 @@ async fn missing_folders_are_made_and_nobody_else_may_read() {
 }
 
 #[tokio::test]
+async fn trying_to_write_tells_what_the_first_save_would_meet_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = || StackName::new("web-shop").unwrap();
+    let missing = Backend::local(&folder.path().join("one/two/web-shop.json"), stack());
+    missing.try_writing().await.unwrap();
+    assert_eq!(names(folder.path()), [""; 0]);
+
+    fs::write(folder.path().join("file"), "").unwrap();
+    let below_a_file = Backend::local(&folder.path().join("file/web-shop.json"), stack());
+    let error = below_a_file.try_writing().await.unwrap_err().to_string();
+    assert!(error.contains("backend.local.path"), "{error}");
+
+    fs::create_dir(folder.path().join("web-shop.json.lock")).unwrap();
+    let lock_is_a_folder = Backend::local(&folder.path().join("web-shop.json"), stack());
+    let error = lock_is_a_folder.try_writing().await.unwrap_err().to_string();
+    assert!(error.contains("cannot lock the state with"), "{error}");
+    assert_eq!(names(folder.path()), ["file", "web-shop.json.lock"]);
+
+    // Someone else's lock does not keep anybody from trying, and is not disturbed.
+    let place = LocalPlace::new();
+    let store = place.open("web-shop");
+    let held = store.lock(&user(1), Duration::ZERO).await.unwrap();
+    place.open("web-shop").try_writing().await.unwrap();
+    assert_eq!(store.holder().await.unwrap(), Some(user(1)));
+    store.save(&record(1), &held).await.unwrap();
+    store.unlock(held).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_record_that_others_could_read_is_closed_to_them_by_the_next_save() {
     let place = LocalPlace::new();
     let store = place.open("web-shop");

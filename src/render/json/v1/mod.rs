@@ -4,6 +4,7 @@
 //! is given in full and exact, but characters that could repaint a terminal stand as JSON escapes.
 
 mod apply;
+mod checkup;
 mod diagnostic;
 mod hook;
 mod plan;
@@ -20,6 +21,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 pub use apply::Apply;
+pub use checkup::checkup;
 pub use diagnostic::{Diagnostic, Position, Range, Severity, Snippet, diagnostic, validation};
 pub use plan::{change_summary, plan, planned_changes, resource_drifts, saved_plan};
 pub use problem::diagnostics;

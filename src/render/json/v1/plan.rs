@@ -53,6 +53,7 @@ pub fn saved_plan(saved: &SavedPlan) -> String {
         excludes: Vec<&'a str>,
         power_off: bool,
         refresh_only: bool,
+        preflight: bool,
         resource_drift: Vec<Drifted>,
         resource_changes: Vec<Planned>,
         changes: Changes,
@@ -70,6 +71,7 @@ pub fn saved_plan(saved: &SavedPlan) -> String {
         excludes: shape.scope.excludes.iter().map(|pattern| pattern.0.as_str()).collect(),
         power_off: shape.power_off,
         refresh_only: shape.refresh_only,
+        preflight: shape.preflight,
         resource_drift: plan
             .changes
             .iter()
