@@ -185,8 +185,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("new/state.json");
         try_replacing(&state).unwrap();
-        assert_eq!(fs::read_dir(folder.path().join("new")).unwrap().count(), 0, "nothing is left");
-        fs::create_dir(&state).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left, and no folder made");
+        fs::create_dir_all(&state).unwrap();
         try_replacing(&state).unwrap_err();
         try_replacing(Path::new("/proc/self/state.json")).unwrap_err();
     }
