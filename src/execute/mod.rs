@@ -73,7 +73,7 @@ pub async fn execute<C: Cloud + 'static>(
     loop {
         // Whoever hears of an answer may block for as long as a person reads: nothing new is decided before that.
         run.take_events().into_iter().for_each(&mut listen);
-        if !interrupted && has_come(interrupt.as_mut()).await {
+        if !interrupted && !run.is_over() && has_come(interrupt.as_mut()).await {
             interrupted = true;
             run.interrupt(now());
         }

@@ -172,6 +172,25 @@ async fn an_interruption_while_the_listener_blocks_is_heeded_before_the_next_cal
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_interruption_after_the_last_step_has_ended_cuts_nothing_short() {
+    let (plan, machines) = (two(), Arc::new(Machines::new()));
+    let ended = std::cell::Cell::new(0);
+    let last = std::future::poll_fn(|_| match ended.get() {
+        2 => std::task::Poll::Ready(()),
+        _ => std::task::Poll::Pending,
+    });
+    let limits = Limits::default();
+    let execution = Execution { plan: &plan, age: Duration::ZERO, limits, expected: &|_| None };
+    let mut report = Report::default();
+    execute(execution, &clouds(&machines), last, |event| {
+        report.hear(&event);
+        ended.set(report.outcomes.len());
+    })
+    .await;
+    assert!(report.meets_every_goal(&plan) && !report.interrupted);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_provider_without_a_connection_fails_its_steps_and_skips_those_behind() {
     let plan = two();
     let (report, events) = run(&plan, &BTreeMap::new(), std::future::pending()).await;
