@@ -3,6 +3,8 @@
 //! Reading is pure; the one function that touches a file is [`Account::load`]. Every problem names its line and
 //! column. The file is the user's: it is never written.
 //!
+//! Only `instances` is needed; the account, its key and its region have defaults.
+//!
 //! ```yaml
 //! account: "1234567890123456"
 //! keys: [{ id: sim-key, secret: sim-secret }]     # token: makes it a temporary one that never ends

@@ -1,3 +1,5 @@
+use secrecy::ExposeSecret as _;
+
 use super::*;
 
 const FILE: &str = "/accounts/shop.yaml";
@@ -76,6 +78,15 @@ faults:
     assert_eq!(account.faults[1].effect, Some(Effect::DropAfter));
     assert_eq!((account.faults[2].first, account.faults[2].times), (1, None));
     assert_eq!(account.scheduled[1].changes, [("i-bp1app000000000003".to_owned(), Change::Unlock)]);
+}
+
+#[test]
+fn an_account_needs_nothing_but_its_instances() {
+    let account = read("instances: [{ id: i-a }]");
+    assert_eq!((account.id.as_str(), account.region.as_str()), ("1234567890123456", "cn-hangzhou"));
+    assert_eq!(account.instances[0].region, "cn-hangzhou");
+    let key = account.key("sim-key").expect("a key that everybody knows");
+    assert_eq!((key.secret.expose_secret(), account.keys.len()), ("sim-secret", 1));
 }
 
 #[test]
