@@ -8,9 +8,10 @@ use tokio::net::{TcpListener, lookup_host};
 use super::arguments::{Serve, Simulator, SimulatorCommand};
 use super::failure::{Exit, Failure};
 use super::{Level, Session};
+use crate::config::nearest;
 use crate::fleet::duration::Words;
 use crate::render::visible::visible;
-use crate::simulator;
+use crate::simulator::{self, Status};
 
 /// A longer lag is told instead.
 const LONGEST_LAG_TO_WAIT_OUT: Duration = Duration::from_secs(2);
@@ -18,15 +19,13 @@ const LONGEST_LAG_TO_WAIT_OUT: Duration = Duration::from_secs(2);
 pub(super) async fn run(session: &Session<'_>, arguments: Simulator) -> Result<Exit, Failure> {
     match (arguments.command, arguments.serve) {
         (Some(SimulatorCommand::Set { account, id, status }), _) => {
+            let is_known = check_status(&status)?;
             let simulator = simulator::Simulator::open(&session.path(&account))?;
             simulator.set(&id, &status)?;
-            if let simulator::Status::Other(_) = simulator::Status::from(status.clone()) {
+            if !is_known {
                 session.console.say(
                     Level::Note,
-                    format_args!(
-                        "{status} is no status of ECS: reads show the word as it is. ECS has Pending, Starting, \
-                         Running, Stopping and Stopped; Released makes the instance go away"
-                    ),
+                    format_args!("ECS has no status \"{status}\"; reads show it as it is, to see what clients make of it"),
                 );
             }
             let (id, status) = (visible(&id), visible(&status));
@@ -48,6 +47,17 @@ pub(super) async fn run(session: &Session<'_>, arguments: Simulator) -> Result<E
             "give --account FILE with the instances to simulate, or `simulator set` to change one of them"
         )
         .into()),
+    }
+}
+
+/// Whether ECS has this status. Any other word may be set, but not one that is probably misspelt.
+fn check_status(word: &str) -> anyhow::Result<bool> {
+    let Status::Other(_) = Status::from(word.to_owned()) else { return Ok(true) };
+    let known = Status::DOCUMENTED.into_iter().chain([Status::Released]);
+    let known: Vec<String> = known.map(String::from).collect();
+    match nearest(word, known.iter().map(String::as_str)) {
+        Some(near) => Err(anyhow!("\"{word}\" is not a status; did you mean {near}?")),
+        None => Ok(false),
     }
 }
 

@@ -20,10 +20,10 @@ pub(super) type Text = Spanned<String>;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Document {
-    pub(super) account: Text,
-    pub(super) keys: Spanned<Vec<Key>>,
+    pub(super) account: Option<Text>,
+    pub(super) keys: Option<Spanned<Vec<Key>>>,
     pub(super) memory: Option<Text>,
-    pub(super) region: Text,
+    pub(super) region: Option<Text>,
     #[serde(default)]
     pub(super) pace: Pace,
     #[serde(default)]

@@ -3,6 +3,8 @@
 //! Reading is pure; the one function that touches a file is [`Account::load`]. Every problem names its line and
 //! column. The file is the user's: it is never written.
 //!
+//! Only `instances` is needed; the account, its key and its region have defaults.
+//!
 //! ```yaml
 //! account: "1234567890123456"
 //! keys: [{ id: sim-key, secret: sim-secret }]     # token: makes it a temporary one that never ends
@@ -200,8 +202,10 @@ pub(super) struct Fault {
     pub(super) retry_after: bool,
     /// How much later than usual the answer leaves. What is asked for happens on arrival all the same.
     pub(super) delay: Duration,
-    /// What goes wrong; `None` where nothing but the delay does.
+    /// What goes wrong with the request or its answer.
     pub(super) effect: Option<Effect>,
+    /// What goes wrong with the instance. Beside an effect only where that lets the request be served.
+    pub(super) twist: Option<Twist>,
 }
 
 /// What goes wrong.
@@ -213,18 +217,23 @@ pub(super) enum Effect {
     DropBefore,
     /// The connection ends without an answer, after the request was served.
     DropAfter,
-    /// An accepted call never comes to its end.
-    Stuck,
-    /// An accepted start falls back to Stopped.
-    FailsToBoot,
-    /// After an accepted call the instance is soon gone.
-    Vanish,
     /// The request is served, and this text comes instead of its answer.
     Garbage(String),
     /// The request is served, and its answer breaks off halfway.
     Truncate,
     /// Something in front of ECS answers with this HTTP status; nothing was done.
     Http(u16),
+}
+
+/// What is to go wrong after a call was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Twist {
+    /// It never ends.
+    Stuck,
+    /// It falls back to Stopped. Only a start can.
+    FailsToBoot,
+    /// The machine is gone halfway.
+    Vanish,
 }
 
 /// Something that happens by itself.

@@ -1,3 +1,5 @@
+use secrecy::ExposeSecret as _;
+
 use super::*;
 
 const FILE: &str = "/accounts/shop.yaml";
@@ -79,6 +81,36 @@ faults:
 }
 
 #[test]
+fn an_account_needs_nothing_but_its_instances() {
+    let account = read("instances: [{ id: i-a }]");
+    assert_eq!((account.id.as_str(), account.region.as_str()), ("1234567890123456", "cn-hangzhou"));
+    assert_eq!(account.instances[0].region, "cn-hangzhou");
+    let key = account.key("sim-key").expect("a key that everybody knows");
+    assert_eq!((key.secret.expose_secret(), account.keys.len()), ("sim-secret", 1));
+}
+
+#[test]
+fn what_is_served_may_go_wrong_in_the_answer_and_in_the_instance() {
+    for both in [
+        "drop: after, stuck: true",
+        "truncate: true, fails_to_boot: true, delay: 1s",
+        "garbage: x, vanish: true",
+    ] {
+        let account = read(&with(&format!("instances: []\nfaults: [{{ {both} }}]")));
+        assert!(account.faults[0].effect.is_some() && account.faults[0].twist.is_some(), "{both}");
+    }
+    for both in [
+        "drop: before, stuck: true",
+        "error: X, vanish: true",
+        "http: 502, stuck: true",
+        "stuck: true, vanish: true",
+    ] {
+        let found = problems(&with(&format!("instances: []\nfaults: [{{ {both} }}]")));
+        assert!(found.len() == 1 && found[0].contains("one fault does one thing"), "{both}: {found:?}");
+    }
+}
+
+#[test]
 fn the_memory_is_beside_the_account_unless_it_says_otherwise() {
     assert_eq!(read(&with("")).memory, Path::new("/accounts/shop.cloud.json"));
     assert_eq!(read(&with("memory: /tmp/m.json")).memory, Path::new("/tmp/m.json"));
@@ -107,7 +139,7 @@ instances:
   - { id: i-a, locks: [rust] }
 faults:
   - { action: RebootInstances, error: X }
-  - { instance: i-b, nth: 0, stuck: true, truncate: true }
+  - { instance: i-b, nth: 0, stuck: true, drop: before }
   - { at: 1s, delay: 2s }
   - { at: 1s, set: { i-c: Running } }
   - { set: { i-a: Running } }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub(super) use self::machine::{Machine, Shown};
-pub(super) use self::power::{PowerCall, Twist};
+pub(super) use self::power::PowerCall;
 pub(super) use self::strikes::{Strike, Strikes, Struck};
 use super::account::{Account, Change, Instance};
 use super::log::{LogEvent, LogLine, Phase, RequestLine, Snapshot};

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::machine::phase;
 use super::{Machine, World, later};
-use crate::simulator::account::Instance;
+use crate::simulator::account::{Instance, Twist};
 use crate::simulator::log::Phase;
 use crate::simulator::refusal::Refusal;
 use crate::simulator::status::{Charge, Status, StoppedMode};
@@ -18,17 +18,6 @@ pub(in crate::simulator) enum PowerCall {
     Start,
     /// StopInstance, with the mode that was asked for.
     Stop(StoppedMode),
-}
-
-/// What is to go wrong after a call was accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::simulator) enum Twist {
-    /// It never ends.
-    Stuck,
-    /// It falls back to Stopped. Only a start can.
-    FailsToBoot,
-    /// The machine is gone halfway.
-    Vanish,
 }
 
 impl World {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Twist, World, later};
-use crate::simulator::account::{Effect, Fault};
+use super::{World, later};
+use crate::simulator::account::{Effect, Fault, Twist};
 use crate::simulator::refusal::Refusal;
 
 /// What a request is struck at.
@@ -52,21 +52,6 @@ impl Strike<'_> {
         })
     }
 
-    /// What it lets an accepted call come to, if that is what it does.
-    pub(in crate::simulator) fn twist(&self) -> Option<Twist> {
-        match self.fault.effect.as_ref()? {
-            Effect::Stuck => Some(Twist::Stuck),
-            Effect::FailsToBoot => Some(Twist::FailsToBoot),
-            Effect::Vanish => Some(Twist::Vanish),
-            Effect::Refuse { .. }
-            | Effect::DropBefore
-            | Effect::DropAfter
-            | Effect::Garbage(_)
-            | Effect::Truncate
-            | Effect::Http(_) => None,
-        }
-    }
-
     /// Whether it is about the answer as a whole, which cannot be lost for one item alone.
     fn is_of_the_answer(&self) -> bool {
         match &self.fault.effect {
@@ -77,9 +62,7 @@ impl Strike<'_> {
                 | Effect::Truncate
                 | Effect::Http(_),
             ) => true,
-            Some(Effect::Refuse { .. } | Effect::Stuck | Effect::FailsToBoot | Effect::Vanish) | None => {
-                false
-            }
+            Some(Effect::Refuse { .. }) | None => false,
         }
     }
 }
@@ -87,7 +70,10 @@ impl Strike<'_> {
 impl Strikes<'_> {
     /// What becomes of an accepted call for this instance.
     pub(in crate::simulator) fn twist(&self, id: &str) -> Option<Twist> {
-        self.items.get(id).or(self.call.as_ref()).and_then(Strike::twist)
+        // What takes the whole answer of a batch away may name the one instance that it does more to.
+        let call =
+            self.call.as_ref().filter(|call| call.fault.instance.as_deref().is_none_or(|one| one == id));
+        self.items.get(id).or(call)?.fault.twist
     }
 
     /// How much later than usual the answer leaves.

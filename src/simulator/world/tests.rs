@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::simulator::account::Account;
+use crate::simulator::account::{Account, Twist};
 use crate::simulator::log::{ACCEPTED, RequestLine};
 use crate::simulator::refusal::Refusal;
 

@@ -122,6 +122,18 @@ fn a_folder_stands_for_its_configuration_without_the_account_and_what_editors_le
 }
 
 #[test]
+fn a_status_that_is_probably_misspelt_is_not_set_and_another_word_is_with_a_note() {
+    let scenario = scenario();
+    let set = |word| scenario.run(&["simulator", "set", "--account", "account.yaml", "i-a", word]);
+    set("Runing").exits(1).complains(&["\"Runing\" is not a status; did you mean Running?"]);
+    assert_eq!(scenario.plan().lines.planned_of("a").action(), "start", "nothing was set");
+    let said = set("RUNNING").exits(0).prints(&["i-a is RUNNING now."]);
+    assert!(said.stderr.is_empty(), "{}", said.stderr);
+    set("Melting").exits(0).complains(&["note: ECS has no status \"Melting\""]);
+    assert_eq!(scenario.plan().lines.planned_of("a").action(), "blocked");
+}
+
+#[test]
 fn an_apply_that_can_ask_nobody_refuses_before_it_does_anything() {
     let scenario = scenario();
     for arguments in [&["apply"][..], &["apply", "--json"]] {

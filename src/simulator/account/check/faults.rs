@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_saphyr::{Location, Spanned};
 
-use super::super::{Change, Effect, Fault, Scheduled, document, notation};
+use super::super::{Change, Effect, Fault, Scheduled, Twist, document, notation};
 use super::{Problems, check_action, known_lock, unknown_lock};
 use crate::simulator::status::Status;
 
@@ -57,13 +57,14 @@ fn request_fault(
     }
     let when = period(&fault, place, problems);
     let mut effects = effects(&fault, problems)?;
-    if effects.contains(&Effect::FailsToBoot)
+    let mut twists = twists(&fault);
+    if twists.contains(&Twist::FailsToBoot)
         && fault.action.as_ref().is_some_and(|action| !STARTS.contains(&action.value.as_str()))
     {
         problems.add(place, "only a start can fail to boot: write action: StartInstance");
     }
     let delay = fault.delay.is_some();
-    if effects.is_empty() && !delay {
+    if effects.is_empty() && twists.is_empty() && !delay {
         problems.add(
             place,
             "nothing goes wrong: add one of error, throttle, drop, delay, stuck, fails_to_boot, vanish, garbage, \
@@ -74,8 +75,15 @@ fn request_fault(
     if fault.retry_after && !(refuses && when.lasts.is_some()) {
         problems.add(place, "retry_after: says when error: is over, so it goes with error: and for:");
     }
-    if effects.len() > 1 {
-        problems.add(place, "one fault does one thing (and delay): write two faults");
+    let served = effects
+        .iter()
+        .all(|effect| matches!(effect, Effect::DropAfter | Effect::Garbage(_) | Effect::Truncate));
+    if effects.len() > 1 || twists.len() > 1 || !(twists.is_empty() || served) {
+        problems.add(
+            place,
+            "one fault does one thing: write two faults. Only delay goes with any other, and drop: after, garbage and \
+             truncate go with stuck, fails_to_boot and vanish",
+        );
     }
     Some(Fault {
         action: fault.action.map(|action| action.value),
@@ -87,6 +95,7 @@ fn request_fault(
         retry_after: fault.retry_after,
         delay: problems.read(fault.delay.as_ref(), Duration::ZERO, notation::duration),
         effect: effects.pop(),
+        twist: twists.pop(),
     })
 }
 
@@ -108,7 +117,17 @@ fn period(fault: &document::Fault, place: Location, problems: &mut Problems) -> 
     Period { from: read(fault.at.as_ref(), problems), lasts: read(lasts, problems) }
 }
 
-/// Everything that the fault does.
+/// Everything that the fault does to the instance.
+fn twists(fault: &document::Fault) -> Vec<Twist> {
+    let all = [
+        (fault.stuck, Twist::Stuck),
+        (fault.fails_to_boot, Twist::FailsToBoot),
+        (fault.vanish, Twist::Vanish),
+    ];
+    all.into_iter().filter_map(|(written, twist)| written.then_some(twist)).collect()
+}
+
+/// Everything that the fault does to the request or its answer.
 fn effects(fault: &document::Fault, problems: &mut Problems) -> Option<Vec<Effect>> {
     let mut effects: Vec<Effect> = Vec::new();
     if let Some(message) = fault.message.as_ref().filter(|_| fault.error.is_none()) {
@@ -130,9 +149,6 @@ fn effects(fault: &document::Fault, problems: &mut Problems) -> Option<Vec<Effec
         }
         None => {}
     }
-    effects.extend(fault.stuck.then_some(Effect::Stuck));
-    effects.extend(fault.fails_to_boot.then_some(Effect::FailsToBoot));
-    effects.extend(fault.vanish.then_some(Effect::Vanish));
     effects.extend(fault.garbage.clone().map(Effect::Garbage));
     effects.extend(fault.truncate.then_some(Effect::Truncate));
     if let Some(http) = &fault.http {

@@ -15,6 +15,12 @@ use super::{Account, Instance, Problem, Quirks, notation};
 use crate::simulator::api;
 use crate::simulator::status::{Charge, Status, StoppedMode};
 
+/// The id of the account where the file does not say.
+const USUAL_ACCOUNT: &str = "1234567890123456";
+
+/// The region where the file does not say.
+const USUAL_REGION: &str = "cn-hangzhou";
+
 /// How long a start takes where the file does not say.
 const USUAL_START: Duration = Duration::from_secs(2);
 
@@ -63,20 +69,21 @@ pub(super) fn account(document: Document, path: &Path, digest: String) -> Result
         faults,
     } = document;
 
-    if account.value.is_empty() || !account.value.bytes().all(|byte| byte.is_ascii_digit()) {
-        let message =
-            format!("\"{}\" is not an account id: it is a number such as 1234567890123456", account.value);
-        problems.add(account.referenced, message);
+    if account.is_none() && keys.is_none() && region.is_none() && instances.is_empty() {
+        let message = "the account is empty: begin with instances: [{ id: i-bp1db0000000000001 }]".to_owned();
+        return Err(vec![Problem { line: 1, column: 1, message }]);
     }
+    let account = problems.read(account.as_ref(), USUAL_ACCOUNT.to_owned(), account_id);
     let keys = access::keys(keys, &mut problems);
-    let roles = access::roles(roles, &account.value, &mut problems);
+    let roles = access::roles(roles, &account, &mut problems);
     let longest_session =
         problems.read(sts.duration.as_ref(), None, |text| notation::duration(text).map(Some));
     let denied = access::denied(permissions, &mut problems);
     let limits = access::limits(limits, &mut problems);
-    if region.value.is_empty() {
-        problems.add(region.referenced, "the region is empty: write one such as cn-hangzhou");
-    }
+    let region = problems.read(region.as_ref(), USUAL_REGION.to_owned(), |text| match text {
+        "" => Err("the region is empty: write one such as cn-hangzhou".to_owned()),
+        region => Ok(region.to_owned()),
+    });
     let usual_start = problems.read(pace.start.as_ref(), USUAL_START, notation::duration);
     let usual_stop = problems.read(pace.stop.as_ref(), USUAL_STOP, notation::duration);
     let jitter = problems.read(pace.jitter.as_ref(), 0.0, notation::share);
@@ -86,24 +93,24 @@ pub(super) fn account(document: Document, path: &Path, digest: String) -> Result
     let mut checked = Vec::with_capacity(instances.len());
     for written in instances {
         let place = written.id.referenced;
-        let instance = instance(written, &region.value, usual_start, usual_stop, &mut problems);
+        let instance = instance(written, &region, usual_start, usual_stop, &mut problems);
         if positions.insert(Arc::clone(&instance.id), checked.len()).is_some() {
             problems.add(place, format!("there are two instances {}: an id is unique", instance.id));
         }
         checked.push(instance);
     }
     let regions: BTreeSet<String> =
-        checked.iter().map(|instance| instance.region.clone()).chain([region.value.clone()]).collect();
+        checked.iter().map(|instance| instance.region.clone()).chain([region.clone()]).collect();
 
     let known = |id: &str| positions.contains_key(id);
     let (faults, scheduled) = faults::faults(faults, &known, &mut problems);
 
     if problems.0.is_empty() {
         Ok(Account {
-            id: account.value,
+            id: account,
             keys,
             memory: memory_path(path, memory.as_ref().map(|memory| memory.value.as_str())),
-            region: region.value,
+            region,
             jitter,
             lag,
             limits,
@@ -121,6 +128,14 @@ pub(super) fn account(document: Document, path: &Path, digest: String) -> Result
     } else {
         problems.0.sort_by_key(|problem| (problem.line, problem.column));
         Err(problems.0)
+    }
+}
+
+fn account_id(text: &str) -> Result<String, String> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("\"{text}\" is not an account id: it is a number such as {USUAL_ACCOUNT}"))
     }
 }
 

@@ -78,7 +78,7 @@ faults:
   - { action: StartInstances, instance: i-b, stuck: true }
   - { instance: i-c, delay: 3s }
   - { action: StartInstance, error: Odd }
-  - { action: StartInstance, instance: i-d, drop: after }
+  - { action: StartInstance, instance: i-d, drop: after, fails_to_boot: true, delay: 2s }
   - { action: StopInstance, instance: i-a, error: Odd }
   - { action: StartInstances, delay: 1s }",
     );
@@ -89,6 +89,7 @@ faults:
     assert_eq!(strikes.effect(), Some(&Effect::DropAfter), "an answer cannot be lost for one item alone");
     assert_eq!(strikes.items.keys().copied().collect::<Vec<_>>(), ["i-a", "i-b", "i-c"]);
     assert_eq!(strikes.items["i-a"].refusal().unwrap().code, "DiskError");
-    assert_eq!((strikes.twist("i-b"), strikes.twist("i-c")), (Some(Twist::Stuck), None));
+    let twists = ids.map(|id| strikes.twist(id));
+    assert_eq!(twists, [None, Some(Twist::Stuck), None, Some(Twist::FailsToBoot)]);
     assert_eq!(strikes.delay(), Duration::from_secs(3));
 }
