@@ -23,10 +23,22 @@ const REOPENINGS: usize = 5;
 
 /// A file with the operating system's lock on it, until the last clone is dropped.
 #[derive(Debug, Clone)]
-pub(in crate::state) struct LockedFile(Arc<Mutex<File>>);
+pub(in crate::state) struct LockedFile(Arc<Mutex<Unlocking>>);
+
+/// A file that gives its lock back when it is dropped, and does not leave that to being closed: a process that is just
+/// being started has it open too for an instant, and would keep the lock for so long.
+#[derive(Debug)]
+struct Unlocking(File);
+
+impl Drop for Unlocking {
+    fn drop(&mut self) {
+        // What could not be unlocked is unlocked by being closed.
+        let _ = self.0.unlock();
+    }
+}
 
 /// Keeps others of the same process from using the lock at the same time.
-pub(super) struct Use<'a>(MutexGuard<'a, File>);
+pub(super) struct Use<'a>(MutexGuard<'a, Unlocking>);
 
 impl LockedFile {
     /// Begins something that only one at a time may do under this lock.
@@ -39,12 +51,12 @@ impl LockedFile {
 impl Use<'_> {
     /// Whether the locked file still is the one at this path, so that the next one to lock meets it.
     pub(super) fn is_at(&self, path: &Path) -> bool {
-        is_at(&self.0, path)
+        is_at(&self.0.0, path)
     }
 
     /// Empties the file. The lock ends when the file is dropped.
     pub(super) fn clear(&self) -> io::Result<()> {
-        self.0.set_len(0)
+        self.0.0.set_len(0)
     }
 }
 
@@ -63,15 +75,16 @@ pub(super) fn take(
     let trouble = || FileTrouble::on("lock the state with", path);
     fs::create_dir_all(folder(path)).map_err(trouble())?;
     for _ in 0..REOPENINGS {
-        let Some(mut file) = open_regular_or_new(path).map_err(trouble())? else { continue };
-        if !try_exclusively(&file).map_err(trouble())? {
-            return Ok(Attempt::Busy(content(&mut file).map(Box::new)));
+        let Some(file) = open_regular_or_new(path).map_err(trouble())? else { continue };
+        let mut file = Unlocking(file);
+        if !try_exclusively(&file.0).map_err(trouble())? {
+            return Ok(Attempt::Busy(content(&mut file.0).map(Box::new)));
         }
-        if !is_at(&file, path) {
+        if !is_at(&file.0, path) {
             continue;
         }
-        let left = content(&mut file);
-        overwrite(&mut file, &info.to_text()).map_err(trouble())?;
+        let left = content(&mut file.0);
+        overwrite(&mut file.0, &info.to_text()).map_err(trouble())?;
         return Ok(Attempt::Done((LockedFile(Arc::new(Mutex::new(file))), left)));
     }
     Ok(Attempt::Busy(None))
@@ -82,10 +95,10 @@ pub(super) fn take(
 pub(super) fn look(path: &Path) -> Result<Attempt<Option<LockInfo>>, FileTrouble> {
     let trouble = || FileTrouble::on("look at the lock", path);
     let opened = open_regular(path, OpenOptions::new().read(true)).map_err(trouble())?;
-    let Some(mut file) = opened else { return Ok(Attempt::Done(None)) };
-    match file.try_lock_shared() {
-        Ok(()) => Ok(Attempt::Done(content(&mut file))),
-        Err(TryLockError::WouldBlock) => Ok(Attempt::Busy(content(&mut file).map(Box::new))),
+    let Some(mut file) = opened.map(Unlocking) else { return Ok(Attempt::Done(None)) };
+    match file.0.try_lock_shared() {
+        Ok(()) => Ok(Attempt::Done(content(&mut file.0))),
+        Err(TryLockError::WouldBlock) => Ok(Attempt::Busy(content(&mut file.0).map(Box::new))),
         Err(TryLockError::Error(error)) => Err(trouble()(error)),
     }
 }
@@ -100,16 +113,16 @@ pub(super) fn try_opening(path: &Path) -> Result<(), FileTrouble> {
 pub(super) fn remove(path: &Path, id: Uuid) -> Result<Attempt<Broken>, FileTrouble> {
     let trouble = || FileTrouble::on("unlock the state with", path);
     let opened = open_regular(path, OpenOptions::new().read(true).write(true)).map_err(trouble())?;
-    let Some(mut file) = opened else { return Ok(Attempt::Done(Broken::Nothing)) };
-    if !try_exclusively(&file).map_err(trouble())? {
-        return Ok(Attempt::Busy(content(&mut file).map(Box::new)));
+    let Some(mut file) = opened.map(Unlocking) else { return Ok(Attempt::Done(Broken::Nothing)) };
+    if !try_exclusively(&file.0).map_err(trouble())? {
+        return Ok(Attempt::Busy(content(&mut file.0).map(Box::new)));
     }
-    Ok(match content(&mut file) {
-        _ if !is_at(&file, path) => Attempt::Busy(None),
+    Ok(match content(&mut file.0) {
+        _ if !is_at(&file.0, path) => Attempt::Busy(None),
         None => Attempt::Done(Broken::Nothing),
         Some(left) if left.id != id => Attempt::Done(Broken::Other(Box::new(left))),
         Some(left) => {
-            file.set_len(0).map_err(trouble())?;
+            file.0.set_len(0).map_err(trouble())?;
             Attempt::Done(Broken::Removed(left))
         }
     })
