@@ -88,7 +88,8 @@ impl Credentials {
     /// percent-encoded, and encoded once more as in the text that is signed.
     ///
     /// Servers and proxies quote requests in their error messages; ECS itself quotes the text that it signed, and
-    /// the security token is part of it. A secret of fewer than eight characters stays: see [`without_secret`].
+    /// the security token is part of it. A secret of fewer than eight characters stays, because it may be part of an
+    /// ordinary word.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
         let secrets = [Some(&self.access_key_secret), self.security_token.as_ref()];
