@@ -123,12 +123,12 @@ async fn under_lock(
     let tally = preview.plan.tally();
     let changes_something = match shape.refresh_only {
         true => !preview.plan.changes.is_empty(),
-        false => tally.start + tally.stop + tally.wait + tally.release > 0,
+        false => tally.steps() + tally.release > 0,
     };
     let is_approved = arguments.auto_approve || saved.is_some();
     if !is_approved && changes_something {
         approval::ask(session, "").await?;
-    } else if tally.start + tally.stop + tally.wait > 0 {
+    } else if tally.steps() > 0 {
         // Where there was a question, it has set the progress apart from the plan.
         session.console.to_stderr("\n");
     }

@@ -302,6 +302,19 @@ struct Candidate {
     seen: String,
 }
 
+impl Candidate {
+    /// What asking about it stands for: a call that needs an instance in a certain status.
+    fn rehearsal(self, name: &'static str, action: &'static str, needs: &Power) -> Rehearsal {
+        Rehearsal {
+            name,
+            action,
+            needs: needs.word().to_owned(),
+            address: words::address(&self.address),
+            seen: self.seen,
+        }
+    }
+}
+
 /// The instance about which a rehearsal says most: in the status that the call needs, neither locked nor expired, and
 /// with the goal that leads to such a call; of those the first. None if the stack has no instance.
 fn candidate(desired: &Desired, actual: &Actual, needs: &Power, goal: Goal) -> Option<Candidate> {
@@ -336,32 +349,18 @@ async fn start(client: &Client, desired: &Desired, actual: &Actual) -> Check {
     let Some(candidate) = candidate(desired, actual, &Power::Stopped, Goal::Running) else {
         return Check::skipped("start", NO_INSTANCE);
     };
-    let request = StartRequest { id: candidate.id, init_local_disk: false };
+    let request = StartRequest { id: candidate.id.clone(), init_local_disk: false };
     let outcome = in_time(client.rehearse_start(&request)).await.map(drop);
-    let rehearsal = Rehearsal {
-        name: "start",
-        action: "StartInstance",
-        needs: Power::Stopped.word().to_owned(),
-        address: words::address(&candidate.address),
-        seen: candidate.seen,
-    };
-    permission(&rehearsal, &outcome)
+    permission(&candidate.rehearsal("start", "StartInstance", &Power::Stopped), &outcome)
 }
 
 async fn stop(client: &Client, desired: &Desired, actual: &Actual) -> Check {
     let Some(candidate) = candidate(desired, actual, &Power::Running, Goal::Stopped) else {
         return Check::skipped("stop", NO_INSTANCE);
     };
-    let request = StopRequest { id: candidate.id, policy: candidate.policy };
+    let request = StopRequest { id: candidate.id.clone(), policy: candidate.policy };
     let outcome = in_time(client.rehearse_stop(&request)).await.map(drop);
-    let rehearsal = Rehearsal {
-        name: "stop",
-        action: "StopInstance",
-        needs: Power::Running.word().to_owned(),
-        address: words::address(&candidate.address),
-        seen: candidate.seen,
-    };
-    permission(&rehearsal, &outcome)
+    permission(&candidate.rehearsal("stop", "StopInstance", &Power::Running), &outcome)
 }
 
 /// The record and its lock: where they are, whether they work, and whose they are.

@@ -61,10 +61,16 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// How many instances execution deals with.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.start + self.stop + self.wait
+    }
+
     /// Whether the plan holds any start, stop, wait, release or blocked: what `--detailed-exitcode` reports.
     #[must_use]
     pub fn holds_anything(&self) -> bool {
-        self.start + self.stop + self.wait + self.release + self.blocked > 0
+        self.steps() + self.release + self.blocked > 0
     }
 }
 
