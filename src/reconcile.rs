@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::cloud::{Cloud, Clouds};
 use crate::execute::{Action, Event, EventKind, Execution, Limits, Report, execute};
-use crate::fleet::{Address, Desired, Durations, Goal, InstanceKey, Power, Recorded, RecordedInstance, Seen};
+use crate::fleet::{Address, Desired, Durations, Power, Recorded, RecordedInstance, Seen};
 use crate::observe::{LookFailure, observe};
 use crate::plan::{
     Change, Cycle, Narrowed, NoMatch, Plan, Shape, Verdict, drift_only, narrow, plan, power_off,
@@ -145,15 +145,6 @@ pub async fn apply<C: Cloud + 'static, S: Store>(
 ) -> Applied {
     let Apply { preview, mut recorded, clouds, store, held, limits, clock } = apply;
     let plan = &preview.plan;
-    let durations: std::collections::HashMap<InstanceKey, Durations> =
-        recorded.instances.iter().map(|(key, record)| (key.clone(), record.took.clone())).collect();
-    let expected = |change: &Change| {
-        let took = durations.get(&change.key)?;
-        match change.goal? {
-            Goal::Stopped => took.expected_stop(),
-            Goal::Running | Goal::Any => took.expected_start(),
-        }
-    };
 
     let began = Instant::now();
     let mut saver =
@@ -164,7 +155,7 @@ pub async fn apply<C: Cloud + 'static, S: Store>(
     let mut report = Report::default();
     let (tell, mut told) = mpsc::unbounded_channel::<Event>();
     let running = async {
-        let execution = Execution { plan, age: preview.age(), limits, expected: &expected };
+        let execution = Execution { plan, age: preview.age(), limits, expected: &|change| change.expected };
         execute(execution, clouds, interrupt, |event| {
             report.hear(&event);
             listen(Heard::Event(&event));

@@ -1,6 +1,7 @@
 //! The decision table: what is seen against what is wanted, for each instance by itself.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -63,6 +64,7 @@ fn decide_entry(
                 goal: Some(entry.goal),
                 why: why(&verdict, entry.goal, record),
                 drift: drift(entry.goal, &seen, record),
+                expected: expected(&verdict, record),
                 seen,
                 verdict,
                 warnings,
@@ -203,6 +205,19 @@ fn why(verdict: &Verdict, goal: Goal, record: Option<&RecordedInstance>) -> Opti
     })
 }
 
+/// What a step is expected to take, by earlier ones. For an instance that is on its way already it is the most that is
+/// left: when that was begun is not known.
+fn expected(verdict: &Verdict, record: Option<&RecordedInstance>) -> Option<Duration> {
+    let took = &record?.took;
+    match verdict {
+        Verdict::Start { .. } | Verdict::Wait { until: Goal::Running | Goal::Any, .. } => {
+            took.expected_start()
+        }
+        Verdict::Stop { .. } | Verdict::Wait { until: Goal::Stopped, .. } => took.expected_stop(),
+        Verdict::InSync | Verdict::Blocked(_) | Verdict::Release | Verdict::Any => None,
+    }
+}
+
 /// What moved since the last apply. Only settled statuses are compared: a run that was cut short records instances on
 /// their way, and those are expected to have arrived since.
 fn drift(goal: Goal, seen: &Seen, record: Option<&RecordedInstance>) -> Option<Drift> {
@@ -229,6 +244,7 @@ fn releases(recorded: Option<&Recorded>, changes: &[Change]) -> Vec<Change> {
             verdict: Verdict::Release,
             why: Some(Why::LeftConfiguration),
             drift: None,
+            expected: None,
             warnings: Vec::new(),
         })
         .collect()

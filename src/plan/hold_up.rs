@@ -80,6 +80,7 @@ impl Change {
     pub(super) fn give_up(&mut self, block: Block) {
         self.verdict = Verdict::Blocked(block);
         self.why = None;
+        self.expected = None;
         self.warnings.clear();
     }
 }

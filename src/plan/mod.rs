@@ -6,6 +6,7 @@
 mod decide;
 mod hold_up;
 mod order;
+mod outlook;
 mod refuse;
 pub mod saved;
 mod scope;
@@ -13,6 +14,7 @@ mod scope;
 mod tests;
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,7 @@ use crate::fleet::{
 
 pub use decide::plan;
 pub use order::{Cycle, remaining_chains};
+pub use outlook::{Chain, Outlook, moving_groups};
 pub use refuse::{refuse, refuse_again};
 pub use saved::{SavedPlan, Shape};
 pub use scope::{Narrowed, NoMatch, Pattern, Scope, drift_only, narrow, power_off};
@@ -115,6 +118,10 @@ pub struct Change {
     pub why: Option<Why>,
     /// What moved outside powerform since the last apply, whatever the verdict.
     pub drift: Option<Drift>,
+    /// How long the step is expected to take: the median of what the record says of earlier ones. None where nothing
+    /// is recorded, or nothing is to be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Duration>,
     /// What a person should know before approving.
     pub warnings: Vec<Warning>,
 }

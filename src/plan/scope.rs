@@ -240,6 +240,7 @@ pub fn drift_only(mut plan: Plan) -> Plan {
         change.verdict = Verdict::InSync;
         change.goal = None;
         change.why = None;
+        change.expected = None;
         change.warnings.clear();
     }
     keep(plan, &kept)

@@ -50,6 +50,7 @@ pub(crate) fn change(at: &str, power: Power, goal: Goal, verdict: Verdict) -> Ch
         verdict,
         why: None,
         drift: None,
+        expected: None,
         warnings: Vec::new(),
         address,
     }

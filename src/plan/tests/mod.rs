@@ -3,6 +3,7 @@
 mod chains;
 mod laws;
 mod order;
+mod outlook;
 mod record;
 mod refuse;
 mod scope;

@@ -1,6 +1,7 @@
 //! A configuration, what is seen of it and what is recorded of it, made for tests.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -140,6 +141,16 @@ impl World {
             took: Durations::default(),
         };
         recorded.instances.insert(key(ProviderAlias::main().as_str(), id), instance);
+        self
+    }
+
+    /// Records that starts and stops of an instance of the main provider took so many seconds each.
+    pub(super) fn took(mut self, at: &str, id: &str, start: u64, stop: u64) -> Self {
+        self = self.record(at, id, Goal::Any, Power::Pending);
+        let recorded = self.recorded.as_mut().and_then(|it| it.instances.get_mut(&key("default", id)));
+        let took = &mut recorded.expect("recorded").took;
+        took.add_start(Duration::from_secs(start));
+        took.add_stop(Duration::from_secs(stop));
         self
     }
 

@@ -2,7 +2,7 @@
 
 use super::{LISTED, list, reason::up_or_down};
 use crate::fleet::{EntryName, Goal, Strength};
-use crate::plan::{Change, Plan, Then, Verdict};
+use crate::plan::{Change, Plan, Then, Verdict, moving_groups};
 
 /// What the steps of each group wait for: one sentence for a group, however many instances it has.
 #[derive(Debug, Clone)]
@@ -15,13 +15,7 @@ impl Order {
     /// Reads the order of a plan. Looks at each change and each dependency once.
     #[must_use]
     pub fn of(plan: &Plan) -> Self {
-        let moves: Vec<bool> = plan
-            .groups
-            .iter()
-            .map(|group| {
-                group.changes.iter().filter_map(|at| plan.changes.get(*at)).any(|c| moves(c, group.goal))
-            })
-            .collect();
+        let moves = moving_groups(plan);
         let sentences = plan
             .groups
             .iter()
@@ -59,16 +53,6 @@ impl Order {
             | Verdict::Release
             | Verdict::Any => None,
         }
-    }
-}
-
-/// Whether a change is a step towards the goal of its group that others may have to wait for.
-fn moves(change: &Change, goal: Goal) -> bool {
-    match &change.verdict {
-        Verdict::Start { .. } => goal == Goal::Running,
-        Verdict::Stop { .. } => goal == Goal::Stopped,
-        Verdict::Wait { until, .. } => *until == goal,
-        Verdict::InSync | Verdict::Blocked(_) | Verdict::Release | Verdict::Any => false,
     }
 }
 
