@@ -63,7 +63,8 @@ impl Console {
 
     /// The style of what goes to stdout.
     pub(super) fn out_style(&self) -> Style {
-        if self.out_coloured { Style::coloured() } else { Style::plain() }
+        let style = if self.out_coloured { Style::coloured() } else { Style::plain() };
+        style.within(self.environment.stdout_columns())
     }
 
     /// Whether what goes to stderr is coloured.

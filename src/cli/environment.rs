@@ -73,6 +73,15 @@ impl Environment {
             .unwrap_or_else(|| "an unnamed user".to_owned())
     }
 
+    /// How wide the lines on stdout may be, where somebody sees them: what `COLUMNS` says, else what the terminal says.
+    #[must_use]
+    pub fn stdout_columns(self) -> Option<usize> {
+        let told = || self.variable("COLUMNS").and_then(|columns| columns.parse().ok());
+        let terminal = || console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
+        let columns: usize = self.stdout_is_terminal.then(|| told().or_else(terminal))??;
+        Some(columns.clamp(40, 400))
+    }
+
     /// How wide the lines on stderr may be: what `COLUMNS` says, else what the terminal says, else what fits
     /// everywhere.
     #[must_use]

@@ -185,7 +185,7 @@ pub(super) fn show(session: &Session<'_>, showing: &Showing, shape: &Shape, prev
     let console = session.console;
     let style = console.out_style();
     if shape.refresh_only {
-        console.result(&human::drift(&preview.plan, style));
+        console.result(&human::drift(&preview.plan, style, showing.all));
     } else {
         console.result(&human::plan(&preview.plan, style, showing.all));
     }

@@ -22,7 +22,7 @@ pub(super) async fn show(session: &Session<'_>, arguments: &Show) -> Result<Exit
         if arguments.json {
             session.console.document(&v1::saved_plan(&saved));
         } else if saved.shape.refresh_only {
-            session.console.result(&human::drift(&saved.plan, session.console.out_style()));
+            session.console.result(&human::drift(&saved.plan, session.console.out_style(), arguments.all));
         } else {
             session.console.result(&human::plan(&saved.plan, session.console.out_style(), arguments.all));
         }

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod checkup;
+mod outlook;
 mod plan;
 mod record;
 mod summary;

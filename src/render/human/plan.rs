@@ -1,24 +1,27 @@
 //! The plan as people read it before they approve it.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
+use unicode_width::UnicodeWidthStr as _;
+
 use super::attributes::Drawings;
+use super::outlook::outlook;
 use crate::fleet::{ProviderAlias, Region};
-use crate::plan::{Change, Plan, Tally, Verdict, Why};
+use crate::plan::{Change, Plan, Tally, Verdict, Warning, Why};
 use crate::render::style::{Ink, Style};
 use crate::render::words::{self, Order};
 
-/// The whole plan: a block for each instance that changes, is blocked, has moved or has a warning, then the summary.
-/// What is in sync is only counted, unless `all` asks for every instance.
+/// The whole plan: a block for each instance that changes, is blocked, has moved or has a warning; in which order it
+/// will happen and how long it is expected to take; the counts last. Where several instances of an entry have the same
+/// to say, one block stands for them. What is in sync is only counted. `all` gives every instance a block of its own.
 ///
 /// Takes time in proportion to the number of instances, and names of any length do not change that.
 #[must_use]
 pub fn plan(plan: &Plan, style: Style, all: bool) -> String {
-    let mut page = Page::new(plan, style);
-    for change in plan.changes.iter().filter(|change| all || has_news(change)) {
-        page.block(change);
-    }
+    let mut page = Page::new(plan, style, all);
+    page.blocks(plan.changes.iter().filter(|change| all || has_news(change)));
     let Page { mut text, .. } = page;
     let tally = plan.tally();
     if !tally.holds_anything() {
@@ -30,22 +33,22 @@ pub fn plan(plan: &Plan, style: Style, all: bool) -> String {
         };
         let _ = writeln!(text, "{}\n", style.paint(Ink::Heading, line));
     }
-    let _ = writeln!(text, "{}", style.paint(Ink::Heading, plan_line(&tally)));
+    text.push_str(&outlook(plan, style, all));
     let warnings: usize = plan.changes.iter().map(|change| change.warnings.len()).sum();
     if warnings > 0 {
         let line = format!("{}: read {} above.", words::count(warnings, "warning"), them(warnings));
         let _ = writeln!(text, "{}", style.paint(Ink::Caution, line));
     }
+    let _ = writeln!(text, "{}", style.paint(Ink::Heading, plan_line(&tally)));
     text
 }
 
-/// Only what moved outside powerform: a block for each instance, then how many there are.
+/// Only what moved outside powerform: a block for each instance, or for several of an entry that moved alike unless
+/// `all` keeps them apart, then how many there are.
 #[must_use]
-pub fn drift(plan: &Plan, style: Style) -> String {
-    let mut page = Page::new(plan, style);
-    for change in plan.changes.iter().filter(|change| change.drift.is_some()) {
-        page.block(change);
-    }
+pub fn drift(plan: &Plan, style: Style, all: bool) -> String {
+    let mut page = Page::new(plan, style, all);
+    page.blocks(plan.changes.iter().filter(|change| change.drift.is_some()));
     let mut text = page.text;
     let line = match plan.changes.len() {
         0 => "Nothing has moved outside powerform since the last apply.".to_owned(),
@@ -103,86 +106,204 @@ impl Places {
         Self { several_regions: regions.len() > 1, several_providers: providers.len() > 1 }
     }
 
-    /// `  (i-bp1..., cn-hangzhou)`, without what the address says already; empty if that is everything.
+    /// `  (i-bp1..., named "shop-db", cn-hangzhou)`, without what the address says already; empty if that is everything.
     fn of_change(self, change: &Change) -> String {
         let mut parts = Vec::new();
         if change.address.instance.is_none() {
             parts.push(words::name(change.key.id.as_str()).into_owned());
         }
-        if let Some(region) = &change.region
-            && (self.several_regions || !parts.is_empty())
+        if let Some(sighting) = change.seen.sighting()
+            && !sighting.name.is_empty()
+            && sighting.name != change.address.entry.as_str()
+            && sighting.name != change.key.id.as_str()
         {
-            parts.push(region.to_string());
+            parts.push(format!("named \"{}\"", words::name(&sighting.name).replace('"', "\\\"")));
         }
-        if self.several_providers {
-            parts.push(format!("provider {}", change.key.provider));
-        }
-        if parts.is_empty() { String::new() } else { format!("  ({})", parts.join(", ")) }
+        parts.extend(self.region_of(change, change.address.instance.is_none()));
+        parenthesised(&parts)
+    }
+
+    /// `  (cn-hangzhou)`, where that is not the same for all of the plan.
+    fn of_several(self, change: &Change) -> String {
+        parenthesised(&self.region_of(change, false))
+    }
+
+    fn region_of(self, change: &Change, always: bool) -> Vec<String> {
+        let region = change.region.as_ref().filter(|_| self.several_regions || always);
+        let provider = self.several_providers.then(|| format!("provider {}", change.key.provider));
+        region.map(ToString::to_string).into_iter().chain(provider).collect()
     }
 }
+
+fn parenthesised(parts: &[String]) -> String {
+    if parts.is_empty() { String::new() } else { format!("  ({})", parts.join(", ")) }
+}
+
+/// From so many instances of an entry on that have the same to say, one block stands for them.
+const SEVERAL: usize = 3;
 
 struct Page {
     text: String,
     style: Style,
+    all: bool,
     order: Order,
     drawings: Drawings,
     places: Places,
 }
 
 impl Page {
-    fn new(plan: &Plan, style: Style) -> Self {
+    fn new(plan: &Plan, style: Style, all: bool) -> Self {
         Self {
             text: String::new(),
             style,
+            all,
             order: Order::of(plan),
             drawings: Drawings::new(style),
             places: Places::of(plan),
         }
     }
 
-    fn block(&mut self, change: &Change) {
+    /// Blocks for these changes, which come in the order of their entries.
+    fn blocks<'p>(&mut self, changes: impl Iterator<Item = &'p Change>) {
+        let mut changes = changes.peekable();
+        while let Some(first) = changes.next() {
+            let entry = &first.address.entry;
+            let mut own = vec![first];
+            while let Some(next) = changes.next_if(|next| next.address.entry == *entry) {
+                own.push(next);
+            }
+            self.entry(own);
+        }
+    }
+
+    /// Blocks for changes of one entry. What has the same to say stands together, in the order of the first of each.
+    fn entry(&mut self, changes: Vec<&Change>) {
+        if self.all || changes.len() < SEVERAL {
+            for change in changes {
+                let body = self.body(change);
+                self.single(change, &body);
+            }
+            return;
+        }
+        let mut alike: Vec<(String, Vec<&Change>)> = Vec::new();
+        let mut known: HashMap<(&'static str, String, String), usize> = HashMap::new();
+        for change in changes {
+            let body = self.body(change);
+            let key = (words::heading(change), self.places.of_several(change), body.clone());
+            let position = *known.entry(key).or_insert_with(|| {
+                alike.push((body, Vec::new()));
+                alike.len() - 1
+            });
+            alike[position].1.push(change);
+        }
+        for (body, changes) in alike {
+            match changes.as_slice() {
+                [first, ..] if changes.len() >= SEVERAL => self.several(first, &changes, &body),
+                few => few.iter().for_each(|change| self.single(change, &body)),
+            }
+        }
+    }
+
+    fn single(&mut self, change: &Change, body: &str) {
         let address = words::address(&change.address);
         let place = self.places.of_change(change);
         let heading = format!("# {address} {}", words::heading(change));
         let (sign, ink) = sign(&change.verdict);
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.text, "  {}{place}", self.style.paint(Ink::Heading, heading));
+        self.heading(&heading, &place);
         let _ = writeln!(self.text, "  {} instance \"{address}\" {{", self.style.paint(ink, sign));
-        self.text.push_str(self.drawings.draw(change));
-        self.reasons(change);
+        self.text.push_str(body);
         self.text.push_str("    }\n\n");
     }
 
-    fn reasons(&mut self, change: &Change) {
+    /// The place stands under the heading where both do not fit on one line.
+    fn heading(&mut self, heading: &str, place: &str) {
+        let fits = self.style.columns().is_none_or(|columns| 2 + heading.width() + place.width() <= columns);
+        let heading = self.style.paint(Ink::Heading, heading);
+        // Writing to a string cannot fail, here and below.
+        if fits {
+            let _ = writeln!(self.text, "  {heading}{place}");
+            return;
+        }
+        let _ = writeln!(self.text, "  {heading}");
+        for line in self.style.lines(place.trim_start(), 4) {
+            let _ = writeln!(self.text, "    {line}");
+        }
+    }
+
+    fn several(&mut self, first: &Change, changes: &[&Change], body: &str) {
+        let entry = &first.address.entry;
+        let place = self.places.of_several(first);
+        let heading = format!("# {entry}: {} instances {}", changes.len(), words::heading_of_several(first));
+        let (sign, ink) = sign(&first.verdict);
+        self.heading(&heading, &place);
+        let _ = writeln!(self.text, "  {} each of these instances {{", self.style.paint(ink, sign));
+        self.text.push_str(body);
+        let shown = changes.iter().take(words::LISTED);
+        let mut names: Vec<Cow<'_, str>> = shown.map(|change| words::name(change.key.id.as_str())).collect();
+        if changes.len() > names.len() {
+            names.push(format!("{} more (--all shows each)", changes.len() - names.len()).into());
+        }
+        for line in self.style.lines(&words::list(&names, names.len()), 8) {
+            let _ = writeln!(self.text, "        {line}");
+        }
+        self.text.push_str("    }\n\n");
+    }
+
+    /// What stands between the braces: the attributes, and everything that is said about the instance.
+    fn body(&mut self, change: &Change) -> String {
+        let mut body = Body { text: self.drawings.draw(change).to_owned(), style: self.style };
         let reason = words::reason(change);
         match change.verdict {
-            Verdict::Blocked(_) => self.line(Some(Ink::Trouble), &reason),
-            _ => self.line(None, &reason),
+            Verdict::Blocked(_) => body.say(Some(Ink::Trouble), &reason),
+            _ => body.say(None, &reason),
         }
         if let Some(drift) = &change.drift
             && !says_drift(change)
         {
-            self.line(None, &words::drift(drift));
+            body.say(None, &words::drift(drift));
         }
-        if let Some(after) = self.order.of_change(change).map(ToOwned::to_owned) {
-            self.line(None, &after);
+        if let Some(after) = self.order.of_change(change) {
+            body.say(None, after);
         }
         if let Verdict::Wait { until, then: Some(then) } = &change.verdict {
             let ink = if then.calls() { None } else { Some(Ink::Trouble) };
-            self.line(ink, &words::then(then, *until));
+            body.say(ink, &words::then(then, *until));
         }
         for warning in &change.warnings {
-            let explanation = words::warning(warning);
-            let _ =
-                writeln!(self.text, "        {} {explanation}", self.style.paint(Ink::Caution, "warning:"));
+            let (heading, ink) = match warning {
+                Warning::InitLocalDisk { .. } => ("DATA LOSS:", Ink::Trouble),
+                _ => ("warning:", Ink::Caution),
+            };
+            body.say_under(heading, ink, &words::warning(warning).to_string());
+        }
+        body.text
+    }
+}
+
+struct Body {
+    text: String,
+    style: Style,
+}
+
+impl Body {
+    fn say(&mut self, ink: Option<Ink>, text: &str) {
+        for line in self.style.lines(text, 8) {
+            let _ = match ink {
+                Some(ink) => writeln!(self.text, "        {}", self.style.paint(ink, line)),
+                None => writeln!(self.text, "        {line}"),
+            };
         }
     }
 
-    fn line(&mut self, ink: Option<Ink>, text: &str) {
-        let _ = match ink {
-            Some(ink) => writeln!(self.text, "        {}", self.style.paint(ink, text)),
-            None => writeln!(self.text, "        {text}"),
-        };
+    /// A sentence under a heading in its colour.
+    fn say_under(&mut self, heading: &str, ink: Ink, text: &str) {
+        let whole = format!("{heading} {text}");
+        for line in self.style.lines(&whole, 8) {
+            let _ = match line.strip_prefix(heading) {
+                Some(rest) => writeln!(self.text, "        {}{rest}", self.style.paint(ink, heading)),
+                None => writeln!(self.text, "        {line}"),
+            };
+        }
     }
 }
 

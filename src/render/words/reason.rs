@@ -26,6 +26,20 @@ pub fn heading(change: &Change) -> &'static str {
     if change.goal.is_none() && change.drift.is_some() { "has moved" } else { verdict(&change.verdict) }
 }
 
+/// The same of several instances at once, after their number: `will be started`, `are blocked`.
+#[must_use]
+pub fn heading_of_several(change: &Change) -> &'static str {
+    match heading(change) {
+        "is in sync" => "are in sync",
+        "will be started once it is Stopped" => "will be started once they are Stopped",
+        "will be stopped once it is Running" => "will be stopped once they are Running",
+        "is blocked" => "are blocked",
+        "is only looked at" => "are only looked at",
+        "has moved" => "have moved",
+        same => same,
+    }
+}
+
 /// Why an instance got its verdict. Never empty, whatever the verdict.
 #[must_use]
 pub fn reason(change: &Change) -> String {

@@ -1,4 +1,4 @@
-use crate::fleet::{Goal, LockReason, Power, Region, Seen, StoppedMode};
+use crate::fleet::{Goal, LockReason, Power, Region, Seen, StoppedMode, Strength};
 use crate::plan::{Block, Change, Drift, Plan, Tally, Verdict, Why};
 use crate::render::fixtures::{self, assert_harmless, change, with_lock};
 use crate::render::human::plan as show;
@@ -46,6 +46,12 @@ fn a_plan_reads_as_terraform_users_expect() {
       + stopped_mode = "KeepCharging"
         the configuration wants Stopped now; the last apply was for Running
     }
+
+Order, each as soon as what it needs allows it:
+  1. db (start), batch (stop)
+  2. app (1 to start)
+  3. edge (start)
+Time: unknown, because no durations of these are recorded yet.
 
 Plan: 3 to start, 1 to stop, 0 to wait for, 1 blocked, 1 in sync.
 "#
@@ -141,8 +147,8 @@ fn what_is_in_sync_but_moved_or_carries_a_warning_has_a_block() {
 
 No changes. Every instance is as wanted.
 
-Plan: 0 to start, 0 to stop, 0 to wait for, 0 blocked, 2 in sync.
 1 warning: read it above.
+Plan: 0 to start, 0 to stop, 0 to wait for, 0 blocked, 2 in sync.
 "#
     );
 }
@@ -259,4 +265,171 @@ fn a_release_leaves_the_machine_alone_and_says_so() {
 Plan: 0 to start, 0 to stop, 0 to wait for, 0 blocked, 0 in sync, 1 to release.
 "#
     );
+}
+
+/// The instances of one entry, `app[i-bp1app0]` and so on, all to be started.
+fn app(instances: usize) -> Vec<Change> {
+    (0..instances)
+        .map(|at| change(&format!("app[i-bp1app{at}]"), Power::Stopped, Goal::Running, fixtures::start()))
+        .collect()
+}
+
+#[test]
+fn several_instances_of_an_entry_that_have_the_same_to_say_share_a_block() {
+    let mut changes = app(9);
+    changes[3].verdict = Verdict::Blocked(Block::Overdue);
+    changes.iter_mut().filter(|change| change.verdict == fixtures::start()).for_each(|change| {
+        change.why = Some(Why::NewlyManaged);
+    });
+    changes[5].warnings.push(crate::plan::Warning::Spot);
+    let plan = fixtures::plan(changes, &[]);
+    assert_eq!(
+        plain(&plan),
+        r#"  # app: 7 instances will be started
+  ~ each of these instances {
+      ~ status = "Stopped" -> "Running"
+        not in the record yet: this is the first apply that manages it
+        i-bp1app0, i-bp1app1, i-bp1app2, i-bp1app4, i-bp1app6 and 2 more (--all shows each)
+    }
+
+  # app[i-bp1app3] is blocked
+  ! instance "app[i-bp1app3]" {
+        status = "Stopped"
+        payment for it is overdue, and ECS refuses to start it: settle the bill, then reactivate it: console > ECS > Instances > Reactivate
+    }
+
+  # app[i-bp1app5] will be started
+  ~ instance "app[i-bp1app5]" {
+      ~ status = "Stopped" -> "Running"
+        not in the record yet: this is the first apply that manages it
+        warning: it is a spot instance, so a start may find no stock or too high a price, and ECS may take it back: use a pay-as-you-go instance for what has to run
+    }
+
+Time: unknown, because no durations of these are recorded yet.
+
+1 warning: read it above.
+Plan: 8 to start, 0 to stop, 0 to wait for, 1 blocked, 0 in sync.
+"#
+    );
+    let every = show(&plan, Style::plain(), true);
+    assert_eq!(every.matches("  ~ instance \"app[i-bp1app").count(), 8, "{every}");
+    // Two are not worth a block of another kind.
+    assert!(!plain(&fixtures::plan(app(2), &[])).contains("each of these"));
+}
+
+#[test]
+fn many_that_differ_in_nothing_but_their_region_are_kept_apart() {
+    let mut changes = app(6);
+    for change in &mut changes[3..] {
+        change.region = Some(Region::new("cn-hongkong").expect("a region"));
+    }
+    let text = plain(&fixtures::plan(changes, &[]));
+    for heading in [
+        "# app: 3 instances will be started  (cn-hangzhou)\n",
+        "# app: 3 instances will be started  (cn-hongkong)\n",
+    ] {
+        assert!(text.contains(heading), "{text}");
+    }
+}
+
+#[test]
+fn what_moved_alike_shares_a_block_too() {
+    let moved = app(4)
+        .into_iter()
+        .map(|change| Change {
+            verdict: Verdict::InSync,
+            goal: None,
+            why: None,
+            ..fixtures::drifted(change, Power::Running, Power::Stopped)
+        })
+        .collect();
+    let plan = fixtures::plan(moved, &[]);
+    let text = crate::render::human::drift(&plan, Style::plain(), false);
+    assert!(text.starts_with("  # app: 4 instances have moved\n    each of these instances {\n"), "{text}");
+    assert!(text.ends_with("4 instances have moved outside powerform since the last apply.\n"), "{text}");
+    assert!(!crate::render::human::drift(&plan, Style::plain(), true).contains("each of these"));
+}
+
+#[test]
+fn the_order_is_told_in_turns_and_the_time_along_the_longest_chain() {
+    let mut plan = fixtures::web_shop();
+    let outlook = |plan: &Plan, all: bool| {
+        let text = show(plan, Style::plain(), all);
+        let from = text.find("Order, ").or_else(|| text.find("Time: ")).expect("an outlook");
+        text[from..].split("\n\n").next().expect("a first part").to_owned()
+    };
+    let took = |seconds| Some(std::time::Duration::from_secs(seconds));
+    plan.changes[0].expected = took(100);
+    plan.changes[2].expected = took(50);
+    assert_eq!(
+        outlook(&plan, false),
+        "Order, each as soon as what it needs allows it:\n  1. db (start), batch (stop)\n  2. app (1 to start)\n  3. edge \
+         (start)\nTime: at least 2m30s by recorded durations (db -> app); how long edge and batch take is not \
+         recorded yet."
+    );
+    plan.changes[4].expected = took(1);
+    plan.changes[5].expected = took(1);
+    assert!(outlook(&plan, false).ends_with("Time: about 2m31s by recorded durations (db -> app -> edge)."));
+
+    // A long chain is told by its ends, many turns by the first ones.
+    let entries: Vec<String> = (0..12).map(|at| format!("e{at:02}")).collect();
+    let mut changes: Vec<Change> =
+        entries.iter().map(|name| change(name, Power::Stopped, Goal::Running, fixtures::start())).collect();
+    changes.iter_mut().for_each(|change| change.expected = took(1));
+    let needs: Vec<(&str, &str, Strength)> =
+        entries.windows(2).map(|pair| (pair[1].as_str(), pair[0].as_str(), Strength::Hard)).collect();
+    let plan = fixtures::plan(changes, &needs);
+    let text = outlook(&plan, false);
+    assert!(text.contains("  8. e07 (start)\n  and then 4 more turns (--all shows each)\n"), "{text}");
+    assert!(
+        text.ends_with("Time: about 12s by recorded durations (e00 -> e01 -> e02 -> e03 -> 7 more -> e11)."),
+        "{text}"
+    );
+    assert!(outlook(&plan, true).contains("\n   9. e08 (start)\n  10. e09 (start)\n"));
+}
+
+#[test]
+fn eighty_columns_are_enough_and_fewer_break_lines_between_words() {
+    let mut changes: Vec<Change> = fixtures::every_block("odd")
+        .into_iter()
+        .enumerate()
+        .map(|(at, block)| {
+            change(&format!("entry{at}"), Power::Stopped, Goal::Running, Verdict::Blocked(block))
+        })
+        .collect();
+    changes[0].warnings = fixtures::every_warning("odd");
+    if let Seen::There(sighting) = &mut changes[1].seen {
+        sighting.name = "数据库".repeat(5);
+    }
+    changes.extend(app(9));
+    let plan = fixtures::plan(changes, &[]);
+    let whole = plain(&plan);
+    for columns in [40, 60, 80, 132] {
+        let text = show(&plan, Style::plain().within(Some(columns)), false);
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(words(&text), words(&whole), "no word is lost at {columns} columns");
+        if columns >= 80 {
+            for line in text.lines() {
+                let width = unicode_width::UnicodeWidthStr::width(line);
+                assert!(width <= columns, "{width} columns: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_name_of_an_instance_is_told_where_it_says_more_than_the_address() {
+    let named = |at: &str, name: &str| {
+        let mut change = change(at, Power::Stopped, Goal::Running, fixtures::start());
+        if let Seen::There(sighting) = &mut change.seen {
+            sighting.name = name.to_owned();
+        }
+        plain(&fixtures::plan(vec![change], &[]))
+    };
+    assert!(named("db", "db").starts_with("  # db will be started  (i-bp1db0000000000001, cn-hangzhou)\n"));
+    let text = named("db", "生产 \"db\"");
+    let says = "  # db will be started  (i-bp1db0000000000001, named \"生产 \\\"db\\\"\", cn-hangzhou)\n";
+    assert!(text.starts_with(says), "{text}");
+    let text = named("app[i-bp1app1]", "app-1");
+    assert!(text.starts_with("  # app[i-bp1app1] will be started  (named \"app-1\")\n"), "{text}");
 }
