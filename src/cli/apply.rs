@@ -19,7 +19,7 @@ use crate::aliyun::client::Client;
 use crate::cloud::Clouds;
 use crate::execute::Limits;
 use crate::fleet::Recorded;
-use crate::plan::{Plan, SavedPlan, Shape, Then, Verdict, refuse_again};
+use crate::plan::{Plan, Request, SavedPlan, Shape, refuse_again};
 use crate::reconcile::{self, Applied, Heard, Preview};
 use crate::render::human;
 use crate::render::json::v1;
@@ -149,13 +149,9 @@ async fn under_lock(
 }
 
 fn destroys_data(plan: &Plan) -> bool {
-    plan.changes.iter().any(|change| {
-        matches!(
-            change.verdict,
-            Verdict::Start { init_local_disk: true, .. }
-                | Verdict::Wait { then: Some(Then::Start { init_local_disk: true }), .. }
-        )
-    })
+    plan.changes
+        .iter()
+        .any(|change| change.verdict.request() == Some(Request::Start { init_local_disk: true }))
 }
 
 async fn carry_out(

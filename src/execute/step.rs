@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::event::{Action, Failure, How};
 use crate::cloud::{Advice, Refusal};
-use crate::fleet::{Goal, Power, StopPolicy, StoppedMode};
-use crate::plan::Block;
+use crate::fleet::{Goal, Power, StoppedMode};
+use crate::plan::{Block, Request};
 
 /// A moment of a run: the time since the look that its plan rests on.
 pub(super) type Moment = Duration;
@@ -53,15 +53,6 @@ impl View {
     }
 }
 
-/// The call that a step makes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Call {
-    /// StartInstance.
-    Start { init_local_disk: bool },
-    /// StopInstance.
-    Stop { policy: StopPolicy },
-}
-
 /// One step of a run.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
@@ -72,7 +63,7 @@ pub(super) struct Step {
     /// Where it shall arrive: Running or Stopped.
     pub(super) goal: Goal,
     /// The call that it makes, unless the instance arrives by itself.
-    pub(super) call: Option<Call>,
+    pub(super) call: Option<Request>,
     /// Why no call follows where its instance settles away from the goal and one would be called for.
     pub(super) blocked: Option<Block>,
     /// How long to wait for Running.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::hold_up::{hold_up, is_being_taken_back};
 use super::order::{self, Cycle};
-use super::{Block, Change, Drift, Plan, Then, Verdict, Warning, Why};
+use super::{Block, Change, Drift, Plan, Request, Then, Verdict, Warning, Why};
 use crate::fleet::{
     Actual, Charge, Desired, Entry, EntryIndex, Goal, InstanceKey, LockReason, Power, Recorded,
     RecordedInstance, Seen, Sighting, StopMode, StoppedMode,
@@ -146,10 +146,9 @@ fn stop_or_block(entry: &Entry, once_running: bool) -> Verdict {
 
 fn warnings(entry: &Entry, sighting: &Sighting, verdict: &Verdict) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    match verdict {
-        Verdict::Start { init_local_disk, .. }
-        | Verdict::Wait { then: Some(Then::Start { init_local_disk }), .. } => {
-            if *init_local_disk {
+    match verdict.request() {
+        Some(Request::Start { init_local_disk }) => {
+            if init_local_disk {
                 warnings.push(Warning::InitLocalDisk { local_disks: sighting.local_disks });
             }
             if sighting.stopped_mode == StoppedMode::StopCharging {
@@ -159,7 +158,7 @@ fn warnings(entry: &Entry, sighting: &Sighting, verdict: &Verdict) -> Vec<Warnin
                 warnings.push(Warning::Spot);
             }
         }
-        Verdict::Stop { policy, .. } | Verdict::Wait { then: Some(Then::Stop { policy }), .. } => {
+        Some(Request::Stop { policy }) => {
             if let Some(lock) = sighting.locks.first() {
                 warnings.push(Warning::StopUnderLock { reason: lock.reason.clone() });
             }
@@ -167,15 +166,12 @@ fn warnings(entry: &Entry, sighting: &Sighting, verdict: &Verdict) -> Vec<Warnin
                 warnings.push(Warning::ForceStop);
             }
         }
-        Verdict::InSync => match entry.goal {
+        None if *verdict == Verdict::InSync => match entry.goal {
             Goal::Running if is_being_taken_back(sighting) => warnings.push(Warning::Recycling),
             Goal::Stopped => warnings.extend(other_stop_mode(entry.stop.mode, sighting.stopped_mode)),
             Goal::Running | Goal::Any => {}
         },
-        Verdict::Wait { then: None | Some(Then::Blocked(_)), .. }
-        | Verdict::Blocked(_)
-        | Verdict::Release
-        | Verdict::Any => {}
+        None => {}
     }
     warnings
 }

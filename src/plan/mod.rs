@@ -8,6 +8,7 @@ mod hold_up;
 mod order;
 mod outlook;
 mod refuse;
+mod request;
 pub mod saved;
 mod scope;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use decide::plan;
 pub use order::{Cycle, remaining_chains};
 pub use outlook::{Chain, Outlook, moving_groups};
 pub use refuse::{refuse, refuse_again};
+pub use request::Request;
 pub use saved::{SavedPlan, Shape};
 pub use scope::{Narrowed, NoMatch, Pattern, Scope, drift_only, narrow, power_off};
 
@@ -184,17 +186,6 @@ pub enum Then {
     },
     /// Nothing: a call would be called for, but this stands against it.
     Blocked(Block),
-}
-
-impl Then {
-    /// Whether a call follows.
-    #[must_use]
-    pub fn calls(&self) -> bool {
-        match self {
-            Self::Start { .. } | Self::Stop { .. } => true,
-            Self::Blocked(_) => false,
-        }
-    }
 }
 
 /// Why nothing can be done.

@@ -10,7 +10,7 @@ use crate::fleet::InstanceKey;
 pub fn refuse(plan: &mut Plan, refused: impl IntoIterator<Item = (InstanceKey, Block)>) {
     let mut refused: BTreeMap<InstanceKey, Block> = refused.into_iter().collect();
     for change in &mut plan.changes {
-        if matches!(change.verdict, Verdict::Start { .. } | Verdict::Stop { .. })
+        if change.verdict.certain_request().is_some()
             && let Some(block) = refused.remove(&change.key)
         {
             change.give_up(block);
@@ -22,8 +22,11 @@ pub fn refuse(plan: &mut Plan, refused: impl IntoIterator<Item = (InstanceKey, B
 /// Blocks in a plan what was refused when an earlier one was made, as far as it would be called again: ECS is not
 /// asked twice, and a call that the earlier plan did not hold is not made.
 pub fn refuse_again(plan: &mut Plan, earlier: &Plan) {
-    let now: BTreeMap<&InstanceKey, Call> =
-        plan.changes.iter().filter_map(|change| Some((&change.key, change.verdict.call()?))).collect();
+    let now: BTreeMap<&InstanceKey, Call> = plan
+        .changes
+        .iter()
+        .filter_map(|change| Some((&change.key, change.verdict.certain_request()?.call())))
+        .collect();
     let refused: Vec<(InstanceKey, Block)> = earlier
         .changes
         .iter()
@@ -35,16 +38,4 @@ pub fn refuse_again(plan: &mut Plan, earlier: &Plan) {
         })
         .collect();
     refuse(plan, refused);
-}
-
-impl Verdict {
-    /// The call that will be made.
-    #[must_use]
-    pub fn call(&self) -> Option<Call> {
-        match self {
-            Self::Start { .. } => Some(Call::Start),
-            Self::Stop { .. } => Some(Call::Stop),
-            Self::InSync | Self::Wait { .. } | Self::Blocked(_) | Self::Release | Self::Any => None,
-        }
-    }
 }

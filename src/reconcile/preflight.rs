@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::cloud::{Advice, Clouds, Refusal, Rehearse, StartRequest, StopRequest};
 use crate::fleet::Address;
-use crate::plan::{Block, Call, Change, Plan, Verdict, refuse};
+use crate::plan::{Block, Call, Change, Plan, Request, Verdict, refuse};
 
 /// A call about which the cloud gave no answer that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +59,9 @@ pub async fn preflight<C: Rehearse + 'static>(
     let mut unsettled = Vec::new();
     for (position, answer) in answers {
         let change = &plan.changes[position];
-        let (Err(refusal), Some(call)) = (answer, change.verdict.call()) else { continue };
+        let (Err(refusal), Some(call)) = (answer, change.verdict.certain_request().map(Request::call)) else {
+            continue;
+        };
         match (refusal.advice, refusal.code.clone()) {
             (Advice::Final | Advice::Capacity, Some(code)) => {
                 refused.push((change.key.clone(), block(call, code, refusal)));
@@ -81,15 +83,10 @@ enum Question {
 impl Question {
     fn of(change: &Change) -> Option<Self> {
         let id = change.key.id.clone();
-        match change.verdict {
-            Verdict::Start { init_local_disk, .. } => Some(Self::Start(StartRequest { id, init_local_disk })),
-            Verdict::Stop { policy, .. } => Some(Self::Stop(StopRequest { id, policy })),
-            Verdict::InSync
-            | Verdict::Wait { .. }
-            | Verdict::Blocked(_)
-            | Verdict::Release
-            | Verdict::Any => None,
-        }
+        Some(match change.verdict.certain_request()? {
+            Request::Start { init_local_disk } => Self::Start(StartRequest { id, init_local_disk }),
+            Request::Stop { policy } => Self::Stop(StopRequest { id, policy }),
+        })
     }
 
     async fn ask<C: Rehearse>(self, cloud: &C) -> Result<(), Refusal> {

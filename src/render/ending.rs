@@ -2,7 +2,7 @@
 
 use crate::execute::{Action, Failure, Outcome, Report};
 use crate::fleet::Address;
-use crate::plan::{Block, Change, Plan, Then, Verdict};
+use crate::plan::{Block, Call, Change, Plan, Request, Verdict};
 
 /// The instances of a plan by what became of them, each list in the order of the plan.
 #[derive(Debug, Default)]
@@ -128,13 +128,9 @@ impl<'a> Ending<'a> {
 
 /// What was asked of ECS for an instance, as far as its verdict tells.
 pub(super) fn asked(verdict: &Verdict) -> Action {
-    match verdict {
-        Verdict::Start { .. } | Verdict::Wait { then: Some(Then::Start { .. }), .. } => Action::Start,
-        Verdict::Stop { .. } | Verdict::Wait { then: Some(Then::Stop { .. }), .. } => Action::Stop,
-        Verdict::Wait { then: None | Some(Then::Blocked(_)), .. }
-        | Verdict::InSync
-        | Verdict::Blocked(_)
-        | Verdict::Release
-        | Verdict::Any => Action::Wait,
+    match verdict.request().map(Request::call) {
+        Some(Call::Start) => Action::Start,
+        Some(Call::Stop) => Action::Stop,
+        None => Action::Wait,
     }
 }

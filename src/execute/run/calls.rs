@@ -8,8 +8,9 @@ use super::{Command, Needs, Run, Standing, is_fresh};
 use crate::cloud::{Advice, BATCH_LIMIT, Refusal, StartRequest, StopRequest};
 use crate::execute::event::Failure;
 use crate::execute::ready::StepIndex;
-use crate::execute::step::{Call, Moment, OLD_READS, Phase, Turn, View};
+use crate::execute::step::{Moment, OLD_READS, Phase, Turn, View};
 use crate::fleet::{Goal, Power, Strength};
+use crate::plan::Request;
 
 /// An instance that was up a moment ago and reads otherwise is looked at again after so long.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -66,11 +67,11 @@ impl Run<'_> {
     /// `batch_above`, and none if its call has to go alone.
     fn with_companions(&mut self, now: Moment, provider: usize, first: StepIndex) -> Vec<StepIndex> {
         let mut steps = vec![first];
-        let (goal, call) = (self.steps[first].goal, self.steps[first].call.clone());
+        let (goal, call) = (self.steps[first].goal, self.steps[first].call);
         let many =
             self.limits.batch_above > 0 && self.gate_of(provider, goal).waiting() >= self.limits.batch_above;
         // InitLocalDisk is no parameter of StartInstances.
-        if !many || call == Some(Call::Start { init_local_disk: true }) {
+        if !many || call == Some(Request::Start { init_local_disk: true }) {
             return steps;
         }
         let mut others = Vec::new();
@@ -148,11 +149,11 @@ impl Run<'_> {
         let provider = key(first).provider.clone();
         let id = |step: StepIndex| key(step).id.clone();
         commands.push(match self.steps[first].call {
-            Some(Call::Stop { policy }) => {
+            Some(Request::Stop { policy }) => {
                 let call = |step| (step, StopRequest { id: id(step), policy });
                 Command::Stop { provider, calls: steps.into_iter().map(call).collect() }
             }
-            Some(Call::Start { init_local_disk }) => {
+            Some(Request::Start { init_local_disk }) => {
                 let call = |step| (step, StartRequest { id: id(step), init_local_disk });
                 Command::Start { provider, calls: steps.into_iter().map(call).collect() }
             }

@@ -9,7 +9,7 @@ use super::{Gate, Limits, Provider, Run};
 use crate::execute::event::{Action, Event, EventKind};
 use crate::execute::poll::Poll;
 use crate::execute::ready::{Ready, ReadyGroup};
-use crate::execute::step::{Call, Moment, Phase, Step, Turn, View, Watch};
+use crate::execute::step::{Moment, Phase, Step, Turn, View, Watch};
 use crate::fleet::{Goal, ProviderAlias, Seen, StoppedMode};
 use crate::plan::{Block, Change, Plan, Then, Verdict, remaining_chains};
 
@@ -128,31 +128,26 @@ fn step_for(
     expected: Option<Duration>,
 ) -> Option<Step> {
     let timeouts = plan.groups[change.entry?.at()].timeouts;
-    let (action, goal, call, phase) = match &change.verdict {
-        Verdict::Start { once_stopped, init_local_disk } => {
+    let (action, goal, phase) = match &change.verdict {
+        Verdict::Start { once_stopped, .. } => {
             let phase = if *once_stopped {
                 Phase::Settling(Watch::new(origin, timeouts.stop))
             } else {
                 Phase::Queued
             };
-            (Action::Start, Goal::Running, Some(Call::Start { init_local_disk: *init_local_disk }), phase)
+            (Action::Start, Goal::Running, phase)
         }
-        Verdict::Stop { once_running, policy } => {
+        Verdict::Stop { once_running, .. } => {
             let phase = if *once_running {
                 Phase::Settling(Watch::new(origin, timeouts.start))
             } else {
                 Phase::Queued
             };
-            (Action::Stop, Goal::Stopped, Some(Call::Stop { policy: *policy }), phase)
+            (Action::Stop, Goal::Stopped, phase)
         }
-        Verdict::Wait { until, then } => {
+        Verdict::Wait { until, .. } => {
             let timeout = if *until == Goal::Stopped { timeouts.stop } else { timeouts.start };
-            let call = then.as_ref().and_then(|then| match then {
-                Then::Start { init_local_disk } => Some(Call::Start { init_local_disk: *init_local_disk }),
-                Then::Stop { policy } => Some(Call::Stop { policy: *policy }),
-                Then::Blocked(_) => None,
-            });
-            (Action::Wait, *until, call, Phase::Settling(Watch::new(origin, timeout)))
+            (Action::Wait, *until, Phase::Settling(Watch::new(origin, timeout)))
         }
         Verdict::InSync | Verdict::Blocked(_) | Verdict::Release | Verdict::Any => return None,
     };
@@ -165,7 +160,7 @@ fn step_for(
         blocked,
         action,
         goal,
-        call,
+        call: change.verdict.request(),
         start_timeout: timeouts.start,
         stop_timeout: timeouts.stop,
         // An instance that set out before the run began has an unknown part of its way behind it.

@@ -6,9 +6,9 @@ use super::Run;
 use crate::execute::event::{Action, EventKind, Failure, How};
 use crate::execute::poll::{next_look, took};
 use crate::execute::ready::StepIndex;
-use crate::execute::step::{Call, Moment, Phase, Step, Turn};
+use crate::execute::step::{Moment, Phase, Step, Turn};
 use crate::fleet::{Address, StopMode, StoppedMode};
-use crate::plan::Block;
+use crate::plan::{Block, Request};
 
 impl Run<'_> {
     pub(super) fn begin(&mut self, now: Moment, step: StepIndex) {
@@ -86,7 +86,7 @@ impl Run<'_> {
     fn is_unwanted(&self, step: StepIndex, how: How, mode: StoppedMode) -> bool {
         let wanted = matches!(
             self.steps[step].call,
-            Some(Call::Stop { policy }) if policy.mode == StopMode::StopCharging
+            Some(Request::Stop { policy }) if policy.mode == StopMode::StopCharging
         );
         wanted && how == How::Called && mode == StoppedMode::KeepCharging
     }

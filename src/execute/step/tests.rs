@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Call, Moment, Phase, Step, Turn, View, Watch};
+use super::{Moment, Phase, Step, Turn, View, Watch};
 use crate::cloud::{Advice, Refusal};
 use crate::execute::event::{Action, Failure, How};
 use crate::fleet::{Goal, Power, StopPolicy, StoppedMode};
+use crate::plan::Request;
 
 const START_TIMEOUT: Duration = Duration::from_secs(600);
 const STOP_TIMEOUT: Duration = Duration::from_secs(1_200);
@@ -23,8 +24,8 @@ fn secs(seconds: u64) -> Duration {
 /// A step whose call has been sent so often, and is under way.
 fn calling(goal: Goal, sends: u32) -> Step {
     let (action, call) = match goal {
-        Goal::Stopped => (Action::Stop, Call::Stop { policy: StopPolicy::default() }),
-        Goal::Running | Goal::Any => (Action::Start, Call::Start { init_local_disk: false }),
+        Goal::Stopped => (Action::Stop, Request::Stop { policy: StopPolicy::default() }),
+        Goal::Running | Goal::Any => (Action::Start, Request::Start { init_local_disk: false }),
     };
     Step {
         change: 0,
@@ -48,7 +49,7 @@ fn calling(goal: Goal, sends: u32) -> Step {
 
 fn settling(action: Action, goal: Goal, call: bool) -> Step {
     let step = calling(goal, 0);
-    let call = step.call.clone().filter(|_| call);
+    let call = step.call.filter(|_| call);
     Step { action, call, phase: Phase::Settling(Watch::new(ANSWERED, START_TIMEOUT)), turn_at: None, ..step }
 }
 

@@ -266,7 +266,7 @@ impl Page {
             body.say(None, after);
         }
         if let Verdict::Wait { until, then: Some(then) } = &change.verdict {
-            let ink = if then.calls() { None } else { Some(Ink::Trouble) };
+            let ink = if then.request().is_some() { None } else { Some(Ink::Trouble) };
             body.say(ink, &words::then(then, *until));
         }
         for warning in &change.warnings {

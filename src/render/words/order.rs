@@ -2,7 +2,7 @@
 
 use super::{LISTED, list, reason::up_or_down};
 use crate::fleet::{EntryName, Goal, Strength};
-use crate::plan::{Change, Plan, Then, Verdict, moving_groups};
+use crate::plan::{Change, Plan, moving_groups};
 
 /// What the steps of each group wait for: one sentence for a group, however many instances it has.
 #[derive(Debug, Clone)]
@@ -41,18 +41,8 @@ impl Order {
     /// can go at once, or if the change calls nothing.
     #[must_use]
     pub fn of_change(&self, change: &Change) -> Option<&str> {
-        match &change.verdict {
-            Verdict::Start { .. }
-            | Verdict::Stop { .. }
-            | Verdict::Wait { then: Some(Then::Start { .. } | Then::Stop { .. }), .. } => {
-                self.sentences.get(change.entry?.at())?.as_deref()
-            }
-            Verdict::Wait { then: None | Some(Then::Blocked(_)), .. }
-            | Verdict::InSync
-            | Verdict::Blocked(_)
-            | Verdict::Release
-            | Verdict::Any => None,
-        }
+        change.verdict.request()?;
+        self.sentences.get(change.entry?.at())?.as_deref()
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{FORMAT_VERSION, Level, Resource, line, text};
 use crate::fleet::Power;
-use crate::plan::{Block, Change, Drift, Plan, SavedPlan, Tally, Then, Verdict, Warning, Why};
+use crate::plan::{Block, Change, Drift, Plan, Request, SavedPlan, Tally, Then, Verdict, Warning, Why};
 use crate::render::human::plan_line;
 use crate::render::words::{self, Explanation, Order};
 
@@ -186,20 +186,12 @@ enum Call {
 }
 
 impl Call {
-    fn of(verdict: &Verdict) -> Option<Self> {
-        match verdict {
-            Verdict::Start { init_local_disk, .. }
-            | Verdict::Wait { then: Some(Then::Start { init_local_disk }), .. } => {
-                Some(Self::StartInstance { init_local_disk: *init_local_disk })
+    fn of(request: Request) -> Self {
+        match request {
+            Request::Start { init_local_disk } => Self::StartInstance { init_local_disk },
+            Request::Stop { policy } => {
+                Self::StopInstance { stopped_mode: policy.mode.word(), force_stop: policy.force }
             }
-            Verdict::Stop { policy, .. } | Verdict::Wait { then: Some(Then::Stop { policy }), .. } => {
-                Some(Self::StopInstance { stopped_mode: policy.mode.word(), force_stop: policy.force })
-            }
-            Verdict::Wait { then: None | Some(Then::Blocked(_)), .. }
-            | Verdict::InSync
-            | Verdict::Blocked(_)
-            | Verdict::Release
-            | Verdict::Any => None,
         }
     }
 }
@@ -274,7 +266,7 @@ impl Planned {
             remedy,
             before: Status::before(change),
             after: Status::after(change),
-            call: Call::of(&change.verdict),
+            call: change.verdict.request().map(Call::of),
             call_blocked: Blocked::of(&change.verdict),
             order: order.of_change(change).map(ToOwned::to_owned),
             instance_id: change.key.id.to_string(),
