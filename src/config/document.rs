@@ -7,6 +7,7 @@ use super::fields::{Field, Keys, Reader};
 use super::problem::{At, Findings};
 use super::provider::{self, WrittenProvider};
 use super::source::{self, Source};
+use super::version::{self, Requirement};
 use super::yaml::{self, Value};
 use crate::fleet::StackName;
 
@@ -20,6 +21,7 @@ pub(super) struct Written<T> {
 /// One file. What was written but makes no sense is there as an empty [`Written`]: reported already, and not missing.
 #[derive(Debug)]
 pub(super) struct Document {
+    pub(super) required_version: Option<Written<Requirement>>,
     pub(super) stack: Option<Written<Option<StackName>>>,
     pub(super) provider: Option<Written<WrittenProvider>>,
     pub(super) backend: Option<Written<Option<PathBuf>>>,
@@ -28,10 +30,10 @@ pub(super) struct Document {
     pub(super) entries: Option<Vec<WrittenEntry>>,
 }
 
-const DOCUMENT: Keys<5> = Keys {
+const DOCUMENT: Keys<6> = Keys {
     of: "the document",
-    known: ["stack", "provider", "backend", "defaults", "instances"],
-    later: &["providers", "required_version", "variables", "schedules", "overrides", "limits", "notify"],
+    known: ["required_version", "stack", "provider", "backend", "defaults", "instances"],
+    later: &["providers", "variables", "schedules", "overrides", "limits", "notify"],
 };
 
 const BACKEND: Keys<1> = Keys { of: "a backend", known: ["local"], later: &["s3", "oss", "etcd", "http"] };
@@ -59,8 +61,9 @@ pub(super) fn read(index: usize, source: &Source, findings: &mut Findings) -> Op
             return None;
         }
     };
-    let [stack, provider, backend, defaults, instances] = reader.fields(pairs, &DOCUMENT);
+    let [required_version, stack, provider, backend, defaults, instances] = reader.fields(pairs, &DOCUMENT);
     Some(Document {
+        required_version: required_version.and_then(|field| version::requirement(&mut reader, field)),
         stack: stack.map(|field| Written {
             at: reader.at(field.key),
             value: reader.name(field, StackName::new, "a name like web-shop"),

@@ -49,6 +49,7 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("hosts", "instances"),
     ("entries", "instances"),
     ("name", "stack"),
+    ("version", "required_version"),
     ("region_id", "region"),
     ("parallelism", "at_once"),
     ("prevent_destroy", "prevent_stop"),

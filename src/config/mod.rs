@@ -21,6 +21,7 @@ mod provider;
 mod resolve;
 mod role;
 mod source;
+mod version;
 mod yaml;
 
 #[cfg(test)]
@@ -77,6 +78,10 @@ pub fn read(sources: &[Source]) -> Result<Configuration, Problems> {
             None => all_read = false,
         }
     }
+    let requirements = documents.iter().filter_map(|document| document.required_version.as_ref());
+    if let Some(unmet) = version::unmet(requirements, &running_version()) {
+        return Err(unmet.into_problems(sources));
+    }
     let resolved = resolve::resolve(&documents, all_read, &mut findings);
     let problems = findings.into_problems(sources);
     match resolved {
@@ -89,4 +94,16 @@ pub fn read(sources: &[Source]) -> Result<Configuration, Problems> {
         }),
         _ => Err(problems),
     }
+}
+
+/// The version of this program.
+fn running_version() -> semver::Version {
+    let number = |text: &str| text.parse().unwrap_or(0);
+    let mut version = semver::Version::new(
+        number(env!("CARGO_PKG_VERSION_MAJOR")),
+        number(env!("CARGO_PKG_VERSION_MINOR")),
+        number(env!("CARGO_PKG_VERSION_PATCH")),
+    );
+    version.pre = semver::Prerelease::new(env!("CARGO_PKG_VERSION_PRE")).unwrap_or_default();
+    version
 }

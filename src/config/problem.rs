@@ -209,6 +209,11 @@ pub(super) struct Findings {
 }
 
 impl Findings {
+    /// Whether nothing has been found.
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// Whether what is added is only counted from here on, so that its words are not worth much work.
     pub(super) fn is_full(&self) -> bool {
         self.list.len() >= MOST_KEPT

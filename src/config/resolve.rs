@@ -24,6 +24,8 @@ pub(super) struct Resolved {
 /// is not here is missing, or may be in a file that could not be read.
 pub(super) fn resolve(documents: &[Document], all_read: bool, findings: &mut Findings) -> Option<Resolved> {
     let stack = stack(documents, all_read, findings);
+    // All are met, or this would not be reached.
+    once("required_version", documents.iter().filter_map(|file| file.required_version.as_ref()), findings);
     let provider = once("provider", documents.iter().filter_map(|file| file.provider.as_ref()), findings);
     let provider = provider.map(|written| provider::settings(&written.value, findings)).unwrap_or_default();
     let backend = once("backend", documents.iter().filter_map(|file| file.backend.as_ref()), findings);

@@ -20,6 +20,7 @@ fn form_does_not_change_the_digest() {
                 .to_owned(),
         ),
         ("what is the default anyway", format!("{PLAIN}defaults: {{ timeouts: {{ start: 600s }} }}\n")),
+        ("a version requirement that is met", format!("required_version: '> 0'\n{PLAIN}")),
         ("windows line ends", PLAIN.replace('\n', "\r\n")),
         (
             "aliases",

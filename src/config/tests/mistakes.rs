@@ -177,6 +177,23 @@ const DOCUMENTS: &[(&str, &[&str])] = &[
     ("stack: s\ninstances: {}\nprovider:", &["3:1 `provider` has no value"]),
     ("stack: &a s\ninstances: *b", &["2:12 this alias has no anchor"]),
     ("stack: !x s", &["1:11 YAML tags are not supported"]),
+    (
+        "required_version: '>= 0.1, < 99'\nstack: s\ninstances: {}\nrequired_versions: 1",
+        &["4:1 unknown key \"required_versions\" in the document"],
+    ),
+    (
+        "required_version: '>= 99'\nstack: S\ninstanzes: {}",
+        &[concat!("1:19 this needs powerform >= 99, and this is powerform ", env!("CARGO_PKG_VERSION"))],
+    ),
+    (
+        "stack: s\ninstances: {}\nrequired_version: ^1.2",
+        &["3:19 \"^1.2\" is not a version requirement: \"^1.2\" is not a version"],
+    ),
+    ("stack: s\ninstances: {}\nrequired_version:", &["3:1 `required_version` has no value"]),
+    (
+        "stack: s\ninstances: {}\nrequired_version: [1]",
+        &["3:19 `required_version` must be a version requirement, and this is a list"],
+    ),
     ("stack: s\ninstances: { <<: 5 }", &["2:14 a merge key `<<` takes a mapping or a list of mappings"]),
 ];
 
@@ -188,7 +205,7 @@ fn every_later_key_of_the_language_is_known_and_refused() {
         _ => format!("stack: s\ninstances: {{ a: {{ id: i-a, status: any, {key}: x }} }}\n"),
     };
     for (at, keys) in [
-        ("", "providers required_version variables schedules overrides limits notify"),
+        ("", "providers variables schedules overrides limits notify"),
         ("backend", "s3 oss etcd http"),
         ("entry", "provider ready allow_autoscaling on_no_stock order pause on_failure"),
     ] {
@@ -249,6 +266,13 @@ fn what_two_files_say_together_is_checked_like_one() {
             "1 `defaults` is given in two files 0@4:1",
         ]
     );
+    assert_eq!(
+        files(&["stack: s\nrequired_version: '> 0'\ninstances: {}", "required_version: '> 0'"]),
+        ["1 `required_version` is given in two files 0@2:19"]
+    );
+    let unmet =
+        files(&["stack: s\nrequired_version: '> 0'\ninstances: {}", "required_version: '~> 88.1'\nx: y"]);
+    assert!(unmet.len() == 1 && unmet[0].starts_with("1 this needs powerform ~> 88.1"), "{unmet:?}");
     // What the broken file would have said is not guessed at.
     assert_eq!(
         files(&["instances: { a: { id: i-a, status: any, depends_on: [db] } }", "stack: [s"]),
