@@ -23,7 +23,7 @@ mod process;
 
 pub(crate) use self::lines::Lines;
 pub(crate) use self::log::CloudLog;
-pub(crate) use self::process::Running;
+pub(crate) use self::process::{Ended, Running};
 
 /// What every account file of a scenario begins with. Boots take long enough to be seen, and no longer.
 const ACCOUNT: &str = "account: \"1234567890123456\"

@@ -10,4 +10,7 @@ mod runs;
 mod secrecy;
 mod signing;
 mod stores;
+#[cfg(unix)]
+mod transcripts;
 mod trust;
+mod volatile;
