@@ -155,6 +155,9 @@ pub(super) struct Apply {
     /// Allow starts with init_local_disk, which destroy the data on local disks
     #[arg(long)]
     pub(super) allow_data_loss: bool,
+    /// Allow more starts or stops than the limits of the configuration
+    #[arg(long)]
+    pub(super) allow_over_limit: bool,
 }
 
 #[derive(Debug, Args)]
