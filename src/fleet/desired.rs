@@ -86,7 +86,7 @@ pub enum Members {
 }
 
 /// A dependency on another entry, that is on all of its instances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Need {
     /// The entry that is needed.
     pub entry: EntryIndex,

@@ -22,8 +22,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::fleet::{
-    Address, EntryIndex, EntryName, Goal, InstanceKey, LockReason, Power, Region, Seen, StackName, StopMode,
-    StopPolicy, StoppedMode, Strength, Timeouts,
+    Address, EntryIndex, EntryName, Goal, InstanceKey, LockReason, Need, Power, Region, Seen, StackName,
+    StopMode, StopPolicy, StoppedMode, Strength, Timeouts,
 };
 
 pub use decide::plan;
@@ -333,6 +333,10 @@ pub struct Group {
     pub goal: Goal,
     /// The groups that this one comes after: for a start what it needs, for a stop what needs it.
     pub after: Vec<After>,
+    /// What its entry depends on, as the configuration says, whether or not that orders anything here. Shown, and not
+    /// executed.
+    #[serde(default)]
+    pub needs: Vec<Need>,
     /// At most so many of its instances in transition at one time.
     pub at_once: Option<NonZeroU32>,
     /// How long to wait for its instances.

@@ -54,6 +54,7 @@ pub(super) fn groups(desired: &Desired, changes: &[Change]) -> Vec<Group> {
             name: entry.name.clone(),
             goal: entry.goal,
             after: Vec::new(),
+            needs: entry.needs.clone(),
             at_once: entry.at_once,
             timeouts: entry.timeouts,
             changes: Vec::new(),

@@ -123,6 +123,7 @@ fn is_whole(plan: &Plan) -> bool {
         && plan.groups.iter().all(|group| {
             group.changes.iter().all(|change| *change < plan.changes.len())
                 && group.after.iter().all(|after| after.group.at() < plan.groups.len())
+                && group.needs.iter().all(|need| need.entry.at() < plan.groups.len())
         })
 }
 

@@ -8,14 +8,37 @@ use jiff::Timestamp;
 use crate::cloud::{Advice, Refusal};
 use crate::execute::{Action, Event, EventKind, Failure, How};
 use crate::fleet::{
-    Address, EntryIndex, Goal, InstanceId, InstanceKey, Lock, LockReason, Power, ProviderAlias, Region, Seen,
-    Sighting, StopMode, StopPolicy, StoppedMode, Strength, Timeouts,
+    Address, EntryIndex, Goal, InstanceId, InstanceKey, Lock, LockReason, Need, Power, ProviderAlias, Region,
+    Seen, Sighting, StopMode, StopPolicy, StoppedMode, Strength, Timeouts,
 };
 use crate::plan::{After, Block, Call, Change, Drift, Group, Plan, Then, Verdict, Warning, Why};
 
-/// Text that repaints terminals, reorders lines, breaks out of quotes and is far too long.
+/// Text that repaints terminals, reorders lines, breaks out of quotes, tags, comments, tables and fences, calls people,
+/// makes links, and is far too long.
 pub(crate) fn hostile() -> String {
-    format!("\u{1b}[2J\u{1b}]0;owned\u{7}\r\n\u{202e}evil\u{2066}\u{9b}31m\"{}", "x".repeat(10_000))
+    format!("{}{}", hostile_pieces().concat(), "x".repeat(10_000))
+}
+
+/// The pieces of [`hostile`], each of them short enough to be shown whole.
+pub(crate) fn hostile_pieces() -> Vec<&'static str> {
+    vec![
+        "\u{1b}[2J\u{1b}]0;owned\u{7}\r\n\u{202e}evil\u{2066}\u{9b}31m\"",
+        "'\\</script><img src=x onerror=alert(1)>",
+        "]]>--><!--",
+        "| a | b |",
+        "```mermaid",
+        "`code`",
+        "${{ secrets.KEY }}",
+        "[link](https://evil.example/)",
+        "![picture](//evil.example/a.png)",
+        "https://evil.example www.evil.example <https://evil.example>",
+        "@everyone #1 !1 ~1 %1 &1 GH-1 mallory@evil.example",
+        "\n# heading\n- item\n---\n1. item",
+        "&lt;b&gt;&#60;&#x3c;",
+        "end;}\\\\\"]\n x --> y",
+        "*strong* _weak_ ~~gone~~ $x$ :tada:",
+        "\u{200f}\u{2028}\u{0}\u{feff}",
+    ]
 }
 
 pub(crate) fn moment(text: &str) -> Timestamp {
@@ -94,6 +117,7 @@ pub(crate) fn plan(mut changes: Vec<Change>, needs: &[(&str, &str, Strength)]) -
                 name: change.address.entry.clone(),
                 goal,
                 after: Vec::new(),
+                needs: Vec::new(),
                 at_once: NonZeroU32::new(2),
                 timeouts: Timeouts::default(),
                 changes: Vec::new(),
@@ -109,6 +133,7 @@ pub(crate) fn plan(mut changes: Vec<Change>, needs: &[(&str, &str, Strength)]) -
     for (group, need, strength) in edges {
         let need = EntryIndex(u32::try_from(need).expect("few groups"));
         groups[group].after.push(After { group: need, strength });
+        groups[group].needs.push(Need { entry: need, strength });
     }
     Plan { stack: "web-shop".parse().expect("a stack"), looked_at: now(), changes, groups }
 }

@@ -4,6 +4,7 @@
 
 pub mod checkup;
 mod ending;
+pub mod escape;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod human;
