@@ -68,6 +68,8 @@ pub(super) enum Command {
     Apply(Apply),
     /// Show a saved plan, or without one the state: what is recorded of each instance
     Show(Show),
+    /// Draw the dependency graph, with what the instances are and what will be done about them; change nothing
+    Graph(Graph),
     /// Look into the record, or remove from it
     #[command(subcommand)]
     State(State),
@@ -171,6 +173,38 @@ pub(super) struct Show {
     /// Print one JSON document
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Graph {
+    /// A saved plan to draw; without it, the instances are looked at as by `plan`
+    #[arg(value_name = "PLAN", conflicts_with_all = ["offline", "target", "exclude", "power_off"])]
+    pub(super) plan: Option<PathBuf>,
+    /// As what to draw it
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = GraphFormat::Dot)]
+    pub(super) format: GraphFormat,
+    /// Draw what the configuration wants, without looking at the instances
+    #[arg(long, conflicts_with_all = ["target", "exclude", "power_off"])]
+    pub(super) offline: bool,
+    /// Only this entry or address, or a glob of either, and what it needs; may be given several times
+    #[arg(long, value_name = "ADDR")]
+    pub(super) target: Vec<String>,
+    /// All but this entry or address, or a glob of either, and what needs it; may be given several times
+    #[arg(long, value_name = "ADDR")]
+    pub(super) exclude: Vec<String>,
+    /// As if everything that shall run were to be stopped
+    #[arg(long)]
+    pub(super) power_off: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum GraphFormat {
+    /// For graphviz
+    Dot,
+    /// For Markdown on GitHub and GitLab
+    Mermaid,
+    /// A picture, for a browser
+    Svg,
 }
 
 #[derive(Debug, Subcommand)]

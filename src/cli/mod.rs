@@ -13,6 +13,7 @@ mod doctor;
 pub mod environment;
 mod failure;
 mod force_unlock;
+mod graph;
 mod init;
 mod interruption;
 mod log;
@@ -110,6 +111,7 @@ async fn run(arguments: Arguments, console: &Console) -> Exit {
         Command::Plan(arguments) => plan::run(&session, &arguments).await,
         Command::Apply(arguments) => apply::run(&session, &arguments).await,
         Command::Show(arguments) => record::show(&session, &arguments).await,
+        Command::Graph(arguments) => graph::run(&session, &arguments).await,
         Command::State(State::List { json }) => record::list(&session, json).await,
         Command::State(State::Show { address }) => record::show_address(&session, &address).await,
         Command::State(State::Rm { address, lock_timeout }) => {

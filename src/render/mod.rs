@@ -7,6 +7,7 @@ mod ending;
 pub mod escape;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod graph;
 pub mod human;
 pub mod json;
 mod login;

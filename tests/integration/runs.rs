@@ -7,6 +7,7 @@ mod decisions;
 mod doctor;
 mod examples;
 mod faults;
+mod graphs;
 mod guards;
 mod interruption;
 mod kills;
