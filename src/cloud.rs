@@ -2,11 +2,14 @@
 //!
 //! `observe` and `execute` see only this, never HTTP. The trait is kept so small that a test twin can be honest.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::fleet::{InstanceId, ProviderAlias, Region, Sighting, StopPolicy};
 
@@ -99,7 +102,7 @@ pub struct Accepted {
 /// Why a request did not succeed, and what a caller may do about it.
 ///
 /// Its text names all that helps to find it again: `Code: message (request ID)`, as far as they are known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// What may be done next.
     pub advice: Advice,
@@ -114,7 +117,7 @@ pub struct Refusal {
     /// ECS's own trouble-shooting link. Untrusted text.
     pub recommend: Option<String>,
     /// What a person can do about it.
-    pub remedy: Option<&'static str>,
+    pub remedy: Option<Cow<'static, str>>,
 }
 
 impl Refusal {
@@ -152,7 +155,7 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 /// What may be done after a refusal. Decided once, by a table over codes; obeyed by loops.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Advice {
     /// Nothing: asking again would be refused again.
     Final,

@@ -35,6 +35,7 @@
 //! | [`state`] | the record between runs, and the lock that keeps two runs apart | repair or decide what is recorded |
 //! | [`aliyun`] | how ECS says it: requests, signatures, answers, error codes, the client | decide what is started or stopped |
 //! | [`reconcile`] | one attempt: look, decide, carry out, fold the events into the record, save | know terminals, files of configuration, signals |
+//! | [`history`] | what one apply was, from its beginning to its end: a fold over its events | decide anything, read, write or render |
 //! | [`render`] | all text, for people and for programs | write anything anywhere |
 //! | [`simulator`] | an ECS of its own, over real HTTP | share more with the client than the signature function |
 //! | [`cli`] | commands, prompts, streams, exit statuses; joins all the others | hold logic that another front end would need |
@@ -53,6 +54,7 @@ pub mod cloud;
 pub mod config;
 pub mod execute;
 pub mod fleet;
+pub mod history;
 pub mod observe;
 pub mod plan;
 pub mod reconcile;

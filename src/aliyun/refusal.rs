@@ -120,7 +120,7 @@ fn refused(answer: &Answer, sent: &Sent<'_>, failure: Failure) -> Refusal {
         request_id: request_id.as_ref().or(answer.request_id.as_ref()).map(|id| kept(id, LONGEST_CODE)),
         http_status: Some(answer.status),
         recommend: recommend.map(|link| kept(&link, LONGEST_LINK)),
-        remedy: Some(remedy),
+        remedy: Some(remedy.into()),
     }
 }
 
@@ -147,7 +147,7 @@ pub fn of_item(
         request_id,
         http_status: None,
         recommend: None,
-        remedy: Some(meaning.remedy),
+        remedy: Some(meaning.remedy.into()),
     }
 }
 
@@ -177,11 +177,14 @@ fn unreadable(answer: &Answer, sent: &Sent<'_>, why: &str) -> Refusal {
     refusal.http_status = Some(status);
     refusal.request_id =
         answer.request_id.as_ref().map(|id| bounded(&sent.credentials.redact(id), LONGEST_CODE));
-    refusal.remedy = Some(match status {
-        407 => PROXY_LOGIN,
-        300..400 => REDIRECTED,
-        _ => BROKEN_ANSWER,
-    });
+    refusal.remedy = Some(
+        match status {
+            407 => PROXY_LOGIN,
+            300..400 => REDIRECTED,
+            _ => BROKEN_ANSWER,
+        }
+        .into(),
+    );
     refusal
 }
 
@@ -203,7 +206,7 @@ pub fn of_silence(silence: &Silence, sent: &Sent<'_>) -> Refusal {
         if matches!(silence, Silence::NotConnected(why) if is_about_time(why)) { CLOCK } else { remedy };
     let message = bounded(&sent.credentials.redact(&message), LONGEST_MESSAGE);
     let mut refusal = Refusal::new(Advice::OutcomeUnknown, message);
-    refusal.remedy = Some(remedy);
+    refusal.remedy = Some(remedy.into());
     refusal
 }
 

@@ -219,7 +219,7 @@ async fn in_time<T>(answer: impl Future<Output = Result<T, Refusal>>) -> Result<
         let message = format!("no answer within {} seconds", PATIENCE.as_secs());
         let remedy =
             "check the network and the proxy (HTTPS_PROXY, NO_PROXY), and whether the endpoint is right";
-        Err(Refusal { remedy: Some(remedy), ..Refusal::new(Advice::OutcomeUnknown, message) })
+        Err(Refusal { remedy: Some(remedy.into()), ..Refusal::new(Advice::OutcomeUnknown, message) })
     })
 }
 

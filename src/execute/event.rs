@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cloud::Refusal;
 use crate::fleet::{Address, Goal, Power, StoppedMode};
 use crate::plan::Block;
 
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// When, since the run began.
     pub at: Duration,
@@ -15,8 +17,26 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+impl Event {
+    /// The instance that it is about: a position in [`crate::plan::Plan::changes`]; none if it is about all.
+    #[must_use]
+    pub fn change(&self) -> Option<usize> {
+        match &self.kind {
+            EventKind::Began { change, .. }
+            | EventKind::Accepted { change, .. }
+            | EventKind::Retrying { change, .. }
+            | EventKind::Moved { change, .. }
+            | EventKind::Completed { change, .. }
+            | EventKind::Failed { change, .. }
+            | EventKind::Skipped { change, .. }
+            | EventKind::NotReached { change, .. } => Some(*change),
+            EventKind::Interrupted | EventKind::Throttled { .. } | EventKind::LookFailed { .. } => None,
+        }
+    }
+}
+
 /// What happened. `change` is always a position in [`crate::plan::Plan::changes`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum EventKind {
     /// A step's turn came: from now on its instance is watched or called.
     Began {
@@ -123,7 +143,7 @@ pub enum EventKind {
 }
 
 /// What a step does, in the words of the plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Action {
     /// StartInstance, and wait for Running.
     Start,
@@ -146,7 +166,7 @@ impl Action {
 }
 
 /// How a step reached its goal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum How {
     /// By an accepted call.
     Called,
@@ -157,7 +177,7 @@ pub enum How {
 }
 
 /// How a step failed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Failure {
     /// ECS refused, finally.
     Refused(Refusal),

@@ -5,7 +5,6 @@
 
 mod decide;
 mod hold_up;
-mod limits;
 mod order;
 mod outlook;
 mod refuse;
@@ -27,7 +26,6 @@ use crate::fleet::{
 };
 
 pub use decide::plan;
-pub use limits::Excess;
 pub use order::{Cycle, remaining_chains};
 pub use outlook::{Chain, Outlook, moving_groups};
 pub use refuse::{refuse, refuse_again};
@@ -82,6 +80,17 @@ impl Tally {
 }
 
 impl Plan {
+    /// Whether every position in it points at something, as is to be asked of one that was read.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.changes.iter().all(|change| change.entry.is_none_or(|entry| entry.at() < self.groups.len()))
+            && self.groups.iter().all(|group| {
+                group.changes.iter().all(|change| *change < self.changes.len())
+                    && group.after.iter().all(|after| after.group.at() < self.groups.len())
+                    && group.needs.iter().all(|need| need.entry.at() < self.groups.len())
+            })
+    }
+
     /// Counts the verdicts.
     #[must_use]
     pub fn tally(&self) -> Tally {

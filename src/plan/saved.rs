@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::{Change, Plan, Scope, Verdict};
-use crate::fleet::{Address, CallLimits, InstanceKey, Seen};
+use crate::fleet::{Address, InstanceKey, Seen};
 
 /// The format that this program writes, and the newest that it reads.
 pub const FORMAT_VERSION: u64 = 1;
@@ -44,9 +44,6 @@ pub struct SavedPlan {
     pub serial: u64,
     /// The digest of the configuration.
     pub configuration: String,
-    /// How many calls it may hold before an apply asks for a word more, by that configuration.
-    #[serde(default)]
-    pub limits: CallLimits,
     /// How it was asked for.
     pub shape: Shape,
     /// The plan.
@@ -114,17 +111,7 @@ pub fn read(text: &[u8]) -> Result<SavedPlan, Refused> {
         return Err(Refused::Damaged);
     }
     let saved: SavedPlan = serde_json::from_value(file.saved).map_err(not_a_plan)?;
-    if is_whole(&saved.plan) { Ok(saved) } else { Err(Refused::Damaged) }
-}
-
-/// Whether every position in a plan points at something.
-fn is_whole(plan: &Plan) -> bool {
-    plan.changes.iter().all(|change| change.entry.is_none_or(|entry| entry.at() < plan.groups.len()))
-        && plan.groups.iter().all(|group| {
-            group.changes.iter().all(|change| *change < plan.changes.len())
-                && group.after.iter().all(|after| after.group.at() < plan.groups.len())
-                && group.needs.iter().all(|need| need.entry.at() < plan.groups.len())
-        })
+    if saved.plan.is_whole() { Ok(saved) } else { Err(Refused::Damaged) }
 }
 
 /// SHA-256 over the compact text, whose keys are sorted.

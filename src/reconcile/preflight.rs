@@ -104,7 +104,7 @@ fn waits(verdict: &Verdict) -> bool {
 fn block(call: Call, code: String, refusal: Refusal) -> Block {
     let link = refusal.recommend.filter(|link| link.starts_with("https://"));
     let remedy = match refusal.remedy {
-        Some(remedy) => Some(remedy.to_owned()),
+        Some(remedy) => Some(remedy.into_owned()),
         None => link.map(|link| format!("see {link}")),
     };
     Block::Refused { call, code, message: refusal.message, request_id: refusal.request_id, remedy }

@@ -283,7 +283,7 @@ pub(crate) fn every_refusal(text: &str) -> Vec<Refusal> {
             code: Some(text.to_owned()),
             request_id: Some(text.to_owned()),
             http_status: Some(403),
-            remedy: Some("renew it in the console"),
+            remedy: Some("renew it in the console".into()),
             ..linked.clone()
         };
         [Refusal::new(advice, ""), bare, linked, full]
@@ -320,7 +320,7 @@ pub(crate) fn expired() -> Refusal {
         code: Some("InstanceExpired".to_owned()),
         request_id: Some("0C2DB2B2-1D5C-4F5F-8C3A-1B2C3D4E5F60".to_owned()),
         http_status: Some(403),
-        remedy: Some("renew it: console > Expenses > Renewal Management"),
+        remedy: Some("renew it: console > Expenses > Renewal Management".into()),
         ..Refusal::new(Advice::Final, "The specified instance has expired.")
     }
 }

@@ -55,6 +55,18 @@ impl Store for Backend {
         }
     }
 
+    async fn keep_history(&self, text: &[u8], held: &Held) -> Result<(), StateError> {
+        match self {
+            Self::Local(store) => store.keep_history(text, held).await,
+        }
+    }
+
+    async fn history(&self) -> Result<Option<Vec<u8>>, StateError> {
+        match self {
+            Self::Local(store) => store.history().await,
+        }
+    }
+
     async fn lock(&self, info: &LockInfo, timeout: Duration) -> Result<Held, LockError> {
         match self {
             Self::Local(store) => store.lock(info, timeout).await,

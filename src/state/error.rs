@@ -57,6 +57,15 @@ pub enum StateError {
         /// The state, as a person finds it.
         place: String,
     },
+    /// Where the history of an apply is to be kept stands something else.
+    #[error(
+        "{place} is not the history of an apply, and stands where it would be kept. Nothing was written. Move it away, \
+         or give the state another path as backend.local.path"
+    )]
+    Misplaced {
+        /// What stands there, as a person finds it.
+        place: String,
+    },
     /// The file system refused.
     #[error(transparent)]
     File(#[from] FileTrouble),

@@ -25,6 +25,7 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Shared {
     text: Option<Vec<u8>>,
+    history: Option<Vec<u8>>,
     held: Option<LockInfo>,
     left_behind: Option<LockInfo>,
 }
@@ -67,6 +68,11 @@ impl MemoryStore {
     /// Stores a text, whatever it says, as someone would who writes to the file by hand.
     pub fn put_text(&self, text: Option<Vec<u8>>) {
         locked(&self.shared).text = text;
+    }
+
+    /// Puts a text where the history is kept, whatever it says.
+    pub fn put_history(&self, text: &[u8]) {
+        locked(&self.shared).history = Some(text.to_vec());
     }
 
     fn holds(&self, held: &Held) -> bool {
@@ -123,6 +129,20 @@ impl Store for MemoryStore {
             Need::Nothing => {}
         }
         Ok(())
+    }
+
+    async fn keep_history(&self, text: &[u8], held: &Held) -> Result<(), StateError> {
+        if !self.holds(held) {
+            return Err(StateError::LockLost { place: PLACE.to_owned() });
+        }
+        let mut shared = locked(&self.shared);
+        store::check_history(PLACE, shared.history.as_deref())?;
+        shared.history = Some(text.to_vec());
+        Ok(())
+    }
+
+    async fn history(&self) -> Result<Option<Vec<u8>>, StateError> {
+        Ok(locked(&self.shared).history.clone())
     }
 
     async fn lock(&self, info: &LockInfo, timeout: Duration) -> Result<Held, LockError> {

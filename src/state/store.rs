@@ -29,6 +29,20 @@ pub trait Store: Send + Sync {
     /// stored is refused as in [`Store::load`]; the lock was lost; or it could not be written.
     fn save(&self, record: &Recorded, held: &Held) -> impl Future<Output = Result<(), StateError>> + Send;
 
+    /// Keeps the text of the history of an apply beside the record, in place of the one before: afterwards the whole
+    /// new one is kept, or the old one still is. It informs, and nothing is ever decided from it.
+    ///
+    /// # Errors
+    /// [`StateError::Misplaced`] if something else stands where it would be; the lock was lost; or it could not be
+    /// written.
+    fn keep_history(&self, text: &[u8], held: &Held) -> impl Future<Output = Result<(), StateError>> + Send;
+
+    /// The text that [`Store::keep_history`] kept last; none if there is none yet.
+    ///
+    /// # Errors
+    /// It could not be read.
+    fn history(&self) -> impl Future<Output = Result<Option<Vec<u8>>, StateError>> + Send;
+
     /// Takes the lock, waiting for it up to `timeout` (zero: as long as it takes to see who holds it).
     ///
     /// # Errors
@@ -100,6 +114,19 @@ pub(super) fn check_save(
         return Err(StateError::Conflict { place: place(), stored, offered });
     }
     Ok(Need::Write)
+}
+
+/// What the text of every history begins with.
+const HISTORY_HEAD: &[u8] = br#"{"kind":"powerform-last-apply""#;
+
+/// Decides whether the text that stands where a history is to be kept may be replaced: only a history may, or nothing.
+pub(super) fn check_history(place: &str, stored: Option<&[u8]>) -> Result<(), StateError> {
+    match stored {
+        Some(stored) if !stored.is_empty() && !stored.starts_with(HISTORY_HEAD) => {
+            Err(StateError::Misplaced { place: place.to_owned() })
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// How often a held lock is tried again.

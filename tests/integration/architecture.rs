@@ -20,7 +20,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("state", &["fleet"]),
     ("aliyun", &["fleet", "cloud"]),
     ("reconcile", &["fleet", "cloud", "observe", "plan", "execute", "state"]),
-    ("render", &["fleet", "config", "plan", "execute", "cloud", "state"]),
+    ("history", &["fleet", "plan", "execute"]),
+    ("render", &["fleet", "config", "plan", "execute", "cloud", "state", "history"]),
     ("simulator", &["aliyun::sign"]),
     ("cli", &["*"]),
 ];

@@ -31,6 +31,9 @@ trait Place: Sync {
 
     /// Stores something by hand.
     fn put(&self, text: &[u8]);
+
+    /// Puts something by hand where the history of an apply is kept.
+    fn put_history(&self, text: &[u8]);
 }
 
 struct LocalPlace(tempfile::TempDir);
@@ -60,6 +63,10 @@ impl Place for LocalPlace {
         std::fs::create_dir_all(self.path().parent().unwrap()).unwrap();
         std::fs::write(self.path(), text).unwrap();
     }
+
+    fn put_history(&self, text: &[u8]) {
+        std::fs::write(self.path().with_file_name("web-shop.last-apply.json"), text).unwrap();
+    }
 }
 
 struct MemoryPlace(MemoryStore);
@@ -83,6 +90,10 @@ impl Place for MemoryPlace {
 
     fn put(&self, text: &[u8]) {
         self.0.put_text(Some(text.to_vec()));
+    }
+
+    fn put_history(&self, text: &[u8]) {
+        self.0.put_history(text);
     }
 }
 

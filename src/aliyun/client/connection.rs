@@ -238,7 +238,7 @@ fn unusable_credentials(credentials: &Credentials) -> Refusal {
         credentials.source
     );
     let mut refusal = Refusal::new(Advice::Final, message);
-    refusal.remedy = Some(UNUSABLE_CREDENTIALS);
+    refusal.remedy = Some(UNUSABLE_CREDENTIALS.into());
     refusal
 }
 

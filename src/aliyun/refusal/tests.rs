@@ -165,7 +165,7 @@ fn a_wrong_signature_and_a_wrong_clock_are_diagnosed_without_repeating_the_token
     for body in [json, xml] {
         let refusal = refusal_to(&START_INSTANCE, &answer(400, &body));
         assert!(
-            refusal.remedy.is_some_and(|remedy| remedy.starts_with("the secret is wrong")),
+            refusal.remedy.as_ref().is_some_and(|remedy| remedy.starts_with("the secret is wrong")),
             "{refusal:?}"
         );
         assert_eq!(refusal.advice, Advice::Final);

@@ -2,7 +2,6 @@
 
 mod chains;
 mod laws;
-mod limits;
 mod order;
 mod outlook;
 mod record;

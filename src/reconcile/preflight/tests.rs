@@ -140,7 +140,7 @@ fn a_refusal_keeps_what_helps_to_find_it_and_to_mend_it() {
     let base = Refusal { request_id: Some("R-1".to_owned()), ..refusal(Advice::Final, Some("X")) };
     let link = |link: &str| Refusal { recommend: Some(link.to_owned()), ..base.clone() };
     for (refusal, remedy) in [
-        (Refusal { remedy: Some("do this"), ..link("https://a") }, Some("do this")),
+        (Refusal { remedy: Some("do this".into()), ..link("https://a") }, Some("do this")),
         (link("https://a"), Some("see https://a")),
         (link("javascript:a"), None),
     ] {

@@ -101,9 +101,9 @@ pub fn failure(failure: &Failure, action: Action) -> Explanation {
         ),
         Failure::CannotLook(refusal) => Explanation::new(
             format!("its status could not be read any more: {}", said(refusal)),
-            refusal
-                .remedy
-                .unwrap_or("it may be on its way: mend that, then plan again to see where it arrived"),
+            refusal.remedy.clone().unwrap_or(Cow::Borrowed(
+                "it may be on its way: mend that, then plan again to see where it arrived",
+            )),
         ),
     }
 }
@@ -126,8 +126,8 @@ fn said(refusal: &Refusal) -> String {
 /// What a person can do about a refusal: what the table of codes says, or else what follows from the kind.
 #[must_use]
 pub fn remedy_of(refusal: &Refusal) -> Cow<'static, str> {
-    if let Some(remedy) = refusal.remedy {
-        return Cow::Borrowed(remedy);
+    if let Some(remedy) = &refusal.remedy {
+        return remedy.clone();
     }
     if let Some(link) = refusal.recommend.as_deref().filter(|link| link.starts_with("https://")) {
         return Cow::Owned(format!("see {}", message(link)));

@@ -81,7 +81,7 @@ impl Place {
 
     fn load(&self) -> Result<Option<Recorded>, StateError> {
         let target = record_file::resolve(&self.path)?;
-        let Some(text) = record_file::read(&target)? else { return Ok(None) };
+        let Some(text) = record_file::STATE.read(&target)? else { return Ok(None) };
         match document::read(&text, &self.stack) {
             Ok(record) => Ok(Some(record)),
             Err(refused) => Err(StateError::Refused { place: self.name(), refused }),
@@ -96,13 +96,31 @@ impl Place {
         if !working.is_at(&lock_file::beside(&target)) {
             return Err(lost());
         }
-        let stored = record_file::read(&target)?;
+        let stored = record_file::STATE.read(&target)?;
         let text = document::write(record);
         match store::check_save(&self.name(), &self.stack, stored.as_deref(), record, &text)? {
-            Need::Write => record_file::replace(&target, &text)?,
+            Need::Write => record_file::STATE.replace(&target, &text)?,
             Need::Nothing => {}
         }
         Ok(())
+    }
+
+    fn keep_history(&self, text: &[u8], lock: Option<&LockedFile>) -> Result<(), StateError> {
+        let target = record_file::resolve(&self.path)?;
+        let lost = || StateError::LockLost { place: self.name() };
+        let working = lock.ok_or_else(lost)?.begin();
+        if !working.is_at(&lock_file::beside(&target)) {
+            return Err(lost());
+        }
+        let history = record_file::history_beside(&target);
+        let stored = record_file::HISTORY.read(&history)?;
+        store::check_history(&history.display().to_string(), stored.as_deref())?;
+        Ok(record_file::HISTORY.replace(&history, text)?)
+    }
+
+    fn history(&self) -> Result<Option<Vec<u8>>, StateError> {
+        let target = record_file::resolve(&self.path)?;
+        Ok(record_file::HISTORY.read(&record_file::history_beside(&target))?)
     }
 
     fn lock_path(&self) -> Result<PathBuf, FileTrouble> {
@@ -144,6 +162,19 @@ impl Store for LocalStore {
         };
         let record = record.clone();
         self.blocking(move |place| place.save(&record, lock.as_ref())).await
+    }
+
+    async fn keep_history(&self, text: &[u8], held: &Held) -> Result<(), StateError> {
+        let lock = match &held.guard {
+            Guard::Local(file) => Some(file.clone()),
+            Guard::Memory(_) => None,
+        };
+        let text = text.to_vec();
+        self.blocking(move |place| place.keep_history(&text, lock.as_ref())).await
+    }
+
+    async fn history(&self) -> Result<Option<Vec<u8>>, StateError> {
+        self.blocking(Place::history).await
     }
 
     async fn lock(&self, info: &LockInfo, timeout: Duration) -> Result<Held, LockError> {

@@ -41,35 +41,61 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, FileTrouble> {
     Err(trouble()(io::Error::new(ErrorKind::InvalidInput, "its symbolic links lead in a circle")))
 }
 
-/// Reads the file; none if there is none. Reads no more than makes the text too long to be a record.
-pub(super) fn read(target: &Path) -> Result<Option<Vec<u8>>, FileTrouble> {
-    let trouble = || FileTrouble::on("read the state", target);
-    let Some(file) = open_regular(target, File::options().read(true)).map_err(trouble())? else {
-        return Ok(None);
-    };
-    let mut text = Vec::new();
-    file.take(document::LONGEST as u64 + 1).read_to_end(&mut text).map_err(trouble())?;
-    Ok(Some(text))
+/// A kind of file that is kept, and what is said when that fails.
+pub(super) struct Kept {
+    reading: &'static str,
+    writing: &'static str,
 }
 
-/// Replaces the file, and removes what crashed replacements have left beside it. Only under the lock: what looks
-/// left behind could otherwise be at work.
-pub(super) fn replace(target: &Path, text: &[u8]) -> Result<(), FileTrouble> {
-    let trouble = |error| FileTrouble::on("write the state to", target)(error).intact();
-    let folder = folder(target);
-    fs::create_dir_all(folder).map_err(trouble)?;
-    let prefix = prefix(target);
-    remove_leftovers(folder, &prefix);
-    let mut temporary = tempfile::Builder::new()
-        .prefix(&prefix)
-        .suffix(SUFFIX)
-        .rand_bytes(RANDOM)
-        .tempfile_in(folder)
-        .map_err(trouble)?;
-    temporary.write_all(text).map_err(trouble)?;
-    temporary.as_file().sync_all().map_err(trouble)?;
-    temporary.persist(target).map_err(|error| trouble(error.error))?;
-    sync_folder(folder).map_err(FileTrouble::on("make durable what was written to", folder))
+/// The record.
+pub(super) const STATE: Kept = Kept { reading: "read the state", writing: "write the state to" };
+
+/// The history of the last apply.
+pub(super) const HISTORY: Kept =
+    Kept { reading: "read the history of the last apply", writing: "write the history of this apply to" };
+
+/// Where the history is kept that goes with the record at `target`: `web-shop.last-apply.json` beside
+/// `web-shop.json`.
+pub(super) fn history_beside(target: &Path) -> PathBuf {
+    if target.extension().is_some_and(|extension| extension == "json") {
+        return target.with_extension("last-apply.json");
+    }
+    let mut name = target.file_name().unwrap_or_default().to_owned();
+    name.push(".last-apply.json");
+    target.with_file_name(name)
+}
+
+impl Kept {
+    /// Reads the file; none if there is none. Reads no more than makes the text too long to be a record.
+    pub(super) fn read(&self, target: &Path) -> Result<Option<Vec<u8>>, FileTrouble> {
+        let trouble = || FileTrouble::on(self.reading, target);
+        let Some(file) = open_regular(target, File::options().read(true)).map_err(trouble())? else {
+            return Ok(None);
+        };
+        let mut text = Vec::new();
+        file.take(document::LONGEST as u64 + 1).read_to_end(&mut text).map_err(trouble())?;
+        Ok(Some(text))
+    }
+
+    /// Replaces the file, and removes what crashed replacements have left beside it. Only under the lock: what looks
+    /// left behind could otherwise be at work.
+    pub(super) fn replace(&self, target: &Path, text: &[u8]) -> Result<(), FileTrouble> {
+        let trouble = |error| FileTrouble::on(self.writing, target)(error).intact();
+        let folder = folder(target);
+        fs::create_dir_all(folder).map_err(trouble)?;
+        let prefix = prefix(target);
+        remove_leftovers(folder, &prefix);
+        let mut temporary = tempfile::Builder::new()
+            .prefix(&prefix)
+            .suffix(SUFFIX)
+            .rand_bytes(RANDOM)
+            .tempfile_in(folder)
+            .map_err(trouble)?;
+        temporary.write_all(text).map_err(trouble)?;
+        temporary.as_file().sync_all().map_err(trouble)?;
+        temporary.persist(target).map_err(|error| trouble(error.error))?;
+        sync_folder(folder).map_err(FileTrouble::on("make durable what was written to", folder))
+    }
 }
 
 /// Tries whether the file could be replaced, by a temporary file beside it that is gone afterwards, so that this is not
@@ -189,6 +215,19 @@ mod tests {
         fs::create_dir_all(&state).unwrap();
         try_replacing(&state).unwrap_err();
         try_replacing(Path::new("/proc/self/state.json")).unwrap_err();
+    }
+
+    #[test]
+    fn the_history_is_kept_beside_the_record_under_a_name_of_its_own() {
+        for (state, history) in [
+            ("state/web-shop.json", "state/web-shop.last-apply.json"),
+            ("a.b.json", "a.b.last-apply.json"),
+            ("state", "state.last-apply.json"),
+            ("state.v1", "state.v1.last-apply.json"),
+            (".json", ".json.last-apply.json"),
+        ] {
+            assert_eq!(history_beside(Path::new(state)), Path::new(history), "{state}");
+        }
     }
 
     #[test]

@@ -48,12 +48,56 @@ every_store!(
     the_lock_of_one_who_works_is_not_removed,
     of_racing_writers_one_holds_the_lock_and_none_is_lost,
     a_save_given_up_does_not_undo_a_later_one,
+    the_last_history_is_kept_beside_the_record_and_changes_nothing_of_it,
+    no_history_is_kept_without_the_lock_or_over_something_else,
 );
 
 async fn nothing_stored_is_a_first_run(place: impl Place) {
     assert_eq!(place.open("web-shop").load().await.unwrap(), None);
     assert_eq!(place.open("web-shop").holder().await.unwrap(), None);
     assert_eq!(place.text(), None, "looking must not make anything");
+}
+
+/// What every history begins with, and something in it that tells it from others.
+fn history(number: u32) -> Vec<u8> {
+    format!("{{\"kind\":\"powerform-last-apply\",\"number\":{number}}}\n").into_bytes()
+}
+
+async fn the_last_history_is_kept_beside_the_record_and_changes_nothing_of_it(place: impl Place) {
+    let store = place.open("web-shop");
+    assert_eq!(store.history().await.unwrap(), None);
+    let held = store.lock(&user(1), Duration::ZERO).await.unwrap();
+    store.save(&record(1), &held).await.unwrap();
+    let text = place.text();
+    for number in [1, 2] {
+        store.keep_history(&history(number), &held).await.unwrap();
+        assert_eq!(place.open("web-shop").history().await.unwrap(), Some(history(number)));
+    }
+    store.unlock(held).await.unwrap();
+    assert_eq!(store.history().await.unwrap(), Some(history(2)), "it is read without the lock");
+    assert_eq!(place.text(), text);
+    assert_eq!(store.load().await.unwrap(), Some(record(1)));
+}
+
+async fn no_history_is_kept_without_the_lock_or_over_something_else(place: impl Place) {
+    let store = place.open("web-shop");
+    let elsewhere = MemoryPlace::new().open("web-shop").lock(&user(1), Duration::ZERO).await.unwrap();
+    let refused = store.keep_history(&history(1), &elsewhere).await.unwrap_err();
+    assert!(matches!(refused, StateError::LockLost { .. }), "{refused}");
+    assert_eq!(store.history().await.unwrap(), None);
+
+    let held = store.lock(&user(2), Duration::ZERO).await.unwrap();
+    store.save(&record(1), &held).await.unwrap();
+    for other in [b"notes of someone".as_slice(), &place.text().unwrap(), b"\xff\0"] {
+        place.put_history(other);
+        let refused = store.keep_history(&history(1), &held).await.unwrap_err();
+        assert!(refused.to_string().contains("Move it away"), "{refused}");
+        assert_eq!(store.history().await.unwrap().as_deref(), Some(other));
+    }
+    place.put_history(b"");
+    store.keep_history(&history(1), &held).await.unwrap();
+    assert_eq!(store.history().await.unwrap(), Some(history(1)));
+    store.unlock(held).await.unwrap();
 }
 
 async fn what_is_saved_is_loaded(place: impl Place) {
