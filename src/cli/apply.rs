@@ -1,5 +1,6 @@
 //! `powerform apply`: plan, show, ask, carry it out, and say how it ended.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::num::NonZeroUsize;
 use std::pin::pin;
@@ -14,15 +15,15 @@ use super::configuration::{Loaded, load};
 use super::connection::connect;
 use super::failure::{Exit, Failure};
 use super::progress::Progress;
-use super::{Level, Session, approval, plan, plan_file};
+use super::{Level, Session, approval, plan, plan_file, report};
 use crate::aliyun::client::Client;
-use crate::cloud::Clouds;
 use crate::execute::Limits;
-use crate::fleet::{CallLimits, Recorded};
+use crate::fleet::Recorded;
+use crate::history::History;
 use crate::plan::{Plan, Request, SavedPlan, Shape, refuse_again};
 use crate::reconcile::{self, Applied, Heard, Preview};
+use crate::render::human;
 use crate::render::json::v1;
-use crate::render::{human, words};
 use crate::state::{Backend, Held, LockInfo, Store as _, document};
 
 /// How often the progress is told the time: often enough for a clock that shows seconds.
@@ -40,6 +41,7 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Apply) -> Result<Exit
         .into());
     }
     plan::begin(session, &arguments.showing)?;
+    let page = arguments.report.as_ref().map(|path| report::Page::at(session.path(path))).transpose()?;
     let loaded = load(session)?;
     let saved = match &arguments.plan {
         Some(path) => Some(plan_file::read(&session.path(path))?),
@@ -47,7 +49,7 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Apply) -> Result<Exit
     };
     let store = loaded.backend();
     let held = lock(session, &loaded, &store, "apply", arguments.lock_timeout).await?;
-    let outcome = under_lock(session, arguments, saved.as_ref(), &loaded, &store, &held).await;
+    let outcome = under_lock(session, arguments, page.as_ref(), saved.as_ref(), &loaded, &store, &held).await;
     unlock(session, &store, held).await;
     outcome
 }
@@ -94,6 +96,7 @@ pub(super) async fn unlock(session: &Session<'_>, store: &Backend, held: Held) {
 async fn under_lock(
     session: &Session<'_>,
     arguments: &Apply,
+    page: Option<&report::Page>,
     saved: Option<&SavedPlan>,
     loaded: &Loaded,
     store: &Backend,
@@ -113,8 +116,13 @@ async fn under_lock(
     if let Some(saved) = saved {
         plan_file::check_still_holds(saved, &preview)?;
     }
-    check_allowed(arguments, &preview.plan, loaded.configuration.limits)?;
-    plan::warn_over_limits(session, &preview.plan, loaded.configuration.limits);
+    if !arguments.allow_data_loss && destroys_data(&preview.plan) {
+        return Err(anyhow!(
+            "this plan destroys the data on local disks (init_local_disk), so it is not applied without \
+             --allow-data-loss; nothing was called"
+        )
+        .into());
+    }
     let tally = preview.plan.tally();
     let changes_something = match shape.refresh_only {
         true => !preview.plan.changes.is_empty(),
@@ -139,48 +147,56 @@ async fn under_lock(
         max_in_flight: provider.max_in_flight.try_into().unwrap_or(NonZeroUsize::MAX),
         batch_above: provider.batch_above as usize,
     };
-    let applied = carry_out(session, limits, &preview, recorded, &clouds, store, held).await;
-    Ok(last_words(session, arguments, &shape, &preview, &applied))
+    let mut history = History {
+        began_at: session.environment.now(),
+        took: Duration::ZERO,
+        who: held.info.who.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        shape: shape.clone(),
+        parallelism: arguments.parallelism,
+        lineage: recorded.lineage,
+        serial: recorded.serial,
+        is_saved: true,
+        plan: Cow::Borrowed(&preview.plan),
+        events: Vec::new(),
+        left_out: 0,
+    };
+    let environment = session.environment;
+    let clock = move || environment.now();
+    let apply =
+        reconcile::Apply { preview: &preview, recorded, clouds: &clouds, store, held, limits, clock: &clock };
+    let applied = carry_out(session, apply, &mut history).await;
+    let mut exit = last_words(session, arguments, &shape, &preview, &applied);
+    report::keep(session, store, held, &history).await;
+    if let Some(page) = page
+        && let Err(error) = page.write(session, &history)
+    {
+        session.console.error(format_args!("{error:#}"));
+        // Asked for and not there, as with any other output.
+        exit = if exit == Exit::Success { Exit::Failure } else { exit };
+    }
+    Ok(exit)
 }
 
-/// Refuses a plan that holds what nobody has allowed by a flag, however it was approved.
-fn check_allowed(arguments: &Apply, plan: &Plan, limits: CallLimits) -> anyhow::Result<()> {
-    let mut missing = Vec::new();
-    let restore = Some(Request::Start { init_local_disk: true });
-    let destroyed = plan.changes.iter().filter(|change| change.verdict.request() == restore);
-    let destroyed: Vec<String> = destroyed.map(|change| words::address(&change.address)).collect();
-    if !destroyed.is_empty() && !arguments.allow_data_loss {
-        let names = words::list(&destroyed, words::LISTED);
-        missing.push(format!(
-            "it destroys the data on the local disks of {names} (init_local_disk): allow that with --allow-data-loss"
-        ));
-    }
-    let over = plan.over(limits);
-    if !over.is_empty() && !arguments.allow_over_limit {
-        let over: Vec<String> = over.iter().map(words::excess).collect();
-        missing.push(format!("it {}: allow that with --allow-over-limit", over.join(", and ")));
-    }
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(anyhow!("this plan is not applied, and nothing was called: {}", missing.join("; ")))
+fn destroys_data(plan: &Plan) -> bool {
+    plan.changes
+        .iter()
+        .any(|change| change.verdict.request() == Some(Request::Start { init_local_disk: true }))
 }
 
 async fn carry_out(
     session: &Session<'_>,
-    limits: Limits,
-    preview: &Preview,
-    recorded: Recorded,
-    clouds: &Clouds<Client>,
-    store: &Backend,
-    held: &Held,
+    apply: reconcile::Apply<'_, Client, Backend>,
+    history: &mut History<'_>,
 ) -> Applied {
+    let preview = apply.preview;
     let console = session.console;
     let environment = session.environment;
     // A log on the same terminal would tear the display apart.
     let display = environment.stderr_is_terminal && !tracing::enabled!(tracing::Level::ERROR);
     let progress = RefCell::new(Progress::new(&preview.plan, display, console.err_coloured()));
     let lines = RefCell::new(v1::Apply::new());
+    let kept = RefCell::new(history);
     let listen = |heard: Heard<'_>| match heard {
         Heard::Event(event) => {
             if console.takes_json_lines()
@@ -189,6 +205,7 @@ async fn carry_out(
                 console.json_line(&line);
             }
             progress.borrow_mut().hear(event);
+            kept.borrow_mut().hear(event);
         }
         Heard::Unsaved(error) => progress.borrow_mut().aside(|| {
             console.say(
@@ -200,8 +217,6 @@ async fn carry_out(
             console.say(Level::Note, "the state could be saved again: nothing of it is missing");
         }),
     };
-    let clock = move || environment.now();
-    let apply = reconcile::Apply { preview, recorded, clouds, store, held, limits, clock: &clock };
     let began = Instant::now();
     let interrupted = async {
         session.interruption.asked().await;
@@ -231,6 +246,10 @@ async fn carry_out(
         }
     };
     progress.borrow_mut().finish();
+    let mut history = kept.borrow_mut();
+    history.took = began.elapsed();
+    history.serial = applied.recorded.serial;
+    history.is_saved = applied.unsaved.is_none();
     applied
 }
 

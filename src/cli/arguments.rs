@@ -157,9 +157,9 @@ pub(super) struct Apply {
     /// Allow starts with init_local_disk, which destroy the data on local disks
     #[arg(long)]
     pub(super) allow_data_loss: bool,
-    /// Allow more starts or stops than the limits of the configuration
-    #[arg(long)]
-    pub(super) allow_over_limit: bool,
+    /// Write how it went to a file, as one HTML page that needs no network, however it ends
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -173,6 +173,9 @@ pub(super) struct Show {
     /// Print one JSON document
     #[arg(long)]
     pub(super) json: bool,
+    /// Write how the last apply went to a file, as one HTML page that needs no network
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "all"])]
+    pub(super) report: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -21,6 +21,7 @@ mod plan;
 mod plan_file;
 pub mod progress;
 mod record;
+mod report;
 mod simulator;
 mod validate;
 

@@ -9,8 +9,7 @@ use super::apply::{lock, unlock};
 use super::arguments::Show;
 use super::configuration::load;
 use super::failure::{Exit, Failure};
-use super::plan::warn_over_limits;
-use super::{Session, plan_file};
+use super::{Session, plan_file, report};
 use crate::config::nearest;
 use crate::fleet::{Address, InstanceKey, Recorded};
 use crate::render::json::v1;
@@ -18,6 +17,16 @@ use crate::render::{human, words};
 use crate::state::Store as _;
 
 pub(super) async fn show(session: &Session<'_>, arguments: &Show) -> Result<Exit, Failure> {
+    if let Some(page) = &arguments.report {
+        return match arguments.plan {
+            Some(_) => Err(anyhow!(
+                "a report tells how an apply went, and a saved plan has not been applied: leave the plan out to get the \
+                 report of the last apply, or give --report to the apply of this plan"
+            )
+            .into()),
+            None => report::show(session, page).await,
+        };
+    }
     if let Some(path) = &arguments.plan {
         let saved = plan_file::read(&session.path(path))?;
         if arguments.json {
@@ -27,7 +36,6 @@ pub(super) async fn show(session: &Session<'_>, arguments: &Show) -> Result<Exit
         } else {
             session.console.result(&human::plan(&saved.plan, session.console.out_style(), arguments.all));
         }
-        warn_over_limits(session, &saved.plan, saved.limits);
         return Ok(Exit::Success);
     }
     let recorded = recorded(session).await?;

@@ -12,6 +12,7 @@ pub mod human;
 pub mod json;
 mod login;
 pub mod problems;
+pub mod report;
 pub mod style;
 mod text_diff;
 pub mod visible;

@@ -18,5 +18,6 @@ mod plans;
 mod preflight;
 mod random;
 mod refusals;
+mod reports;
 mod streams;
 mod unsaved;

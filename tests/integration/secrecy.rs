@@ -154,9 +154,10 @@ fn said(place: &Place, variables: &[(&str, &str)]) -> String {
     let mut said = String::new();
     for arguments in [
         &["plan", "--json-into", "plan.jsonl"][..],
-        &["apply", "--auto-approve", "--json-into", "apply.jsonl"],
+        &["apply", "--auto-approve", "--json-into", "apply.jsonl", "--report", "apply.html"],
         &["--log-format", "json", "plan", "--json"],
         &["show", "--json"],
+        &["show", "--report", "show.html"],
     ] {
         let output = place.run(arguments, variables);
         let text = format!(
