@@ -18,12 +18,12 @@ use super::progress::Progress;
 use super::{Level, Session, approval, plan, plan_file, report};
 use crate::aliyun::client::Client;
 use crate::execute::Limits;
-use crate::fleet::Recorded;
+use crate::fleet::{CallLimits, Recorded};
 use crate::history::History;
 use crate::plan::{Plan, Request, SavedPlan, Shape, refuse_again};
 use crate::reconcile::{self, Applied, Heard, Preview};
-use crate::render::human;
 use crate::render::json::v1;
+use crate::render::{human, words};
 use crate::state::{Backend, Held, LockInfo, Store as _, document};
 
 /// How often the progress is told the time: often enough for a clock that shows seconds.
@@ -116,13 +116,8 @@ async fn under_lock(
     if let Some(saved) = saved {
         plan_file::check_still_holds(saved, &preview)?;
     }
-    if !arguments.allow_data_loss && destroys_data(&preview.plan) {
-        return Err(anyhow!(
-            "this plan destroys the data on local disks (init_local_disk), so it is not applied without \
-             --allow-data-loss; nothing was called"
-        )
-        .into());
-    }
+    check_allowed(arguments, &preview.plan, loaded.configuration.limits)?;
+    plan::warn_over_limits(session, &preview.plan, loaded.configuration.limits);
     let tally = preview.plan.tally();
     let changes_something = match shape.refresh_only {
         true => !preview.plan.changes.is_empty(),
@@ -178,10 +173,27 @@ async fn under_lock(
     Ok(exit)
 }
 
-fn destroys_data(plan: &Plan) -> bool {
-    plan.changes
-        .iter()
-        .any(|change| change.verdict.request() == Some(Request::Start { init_local_disk: true }))
+/// Refuses a plan that holds what nobody has allowed by a flag, however it was approved.
+fn check_allowed(arguments: &Apply, plan: &Plan, limits: CallLimits) -> anyhow::Result<()> {
+    let mut missing = Vec::new();
+    let restore = Some(Request::Start { init_local_disk: true });
+    let destroyed = plan.changes.iter().filter(|change| change.verdict.request() == restore);
+    let destroyed: Vec<String> = destroyed.map(|change| words::address(&change.address)).collect();
+    if !destroyed.is_empty() && !arguments.allow_data_loss {
+        let names = words::list(&destroyed, words::LISTED);
+        missing.push(format!(
+            "it destroys the data on the local disks of {names} (init_local_disk): allow that with --allow-data-loss"
+        ));
+    }
+    let over = plan.over(limits);
+    if !over.is_empty() && !arguments.allow_over_limit {
+        let over: Vec<String> = over.iter().map(words::excess).collect();
+        missing.push(format!("it {}: allow that with --allow-over-limit", over.join(", and ")));
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(anyhow!("this plan is not applied, and nothing was called: {}", missing.join("; ")))
 }
 
 async fn carry_out(

@@ -160,6 +160,9 @@ pub(super) struct Apply {
     /// Write how it went to a file, as one HTML page that needs no network, however it ends
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
+    /// Allow more starts or stops than the limits of the configuration
+    #[arg(long)]
+    pub(super) allow_over_limit: bool,
 }
 
 #[derive(Debug, Args)]

@@ -12,8 +12,8 @@ use super::failure::{Exit, Failure};
 use super::{Level, Session, plan_file};
 use crate::cloud::{Cloud, Clouds, Rehearse};
 use crate::config::nearest;
-use crate::fleet::Recorded;
-use crate::plan::{Call, NoMatch, Pattern, SavedPlan, Scope, Shape};
+use crate::fleet::{CallLimits, Recorded};
+use crate::plan::{self, Call, NoMatch, Pattern, SavedPlan, Scope, Shape};
 use crate::reconcile::{Preview, PreviewError, Unsettled, preflight, preview};
 use crate::render::json::v1;
 use crate::render::visible::visible;
@@ -52,6 +52,7 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Plan) -> Result<Exit,
         rehearse(session, &loaded, &mut preview, &clouds).await?;
     }
     show(session, &arguments.showing, &shape, &preview);
+    warn_over_limits(session, &preview.plan, loaded.configuration.limits);
     let holds_anything = if shape.refresh_only {
         !preview.plan.changes.is_empty()
     } else {
@@ -63,6 +64,7 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Plan) -> Result<Exit,
             lineage: recorded.as_ref().map(|recorded| recorded.lineage),
             serial: recorded.as_ref().map_or(0, |recorded| recorded.serial),
             configuration: loaded.configuration.digest.clone(),
+            limits: loaded.configuration.limits,
             shape,
             plan: preview.plan,
         };
@@ -178,6 +180,16 @@ fn explain(error: PreviewError) -> anyhow::Error {
         return anyhow!("{error}; did you mean \"{near}\"?");
     }
     error.into()
+}
+
+/// Says which limits a plan is over.
+pub(super) fn warn_over_limits(session: &Session<'_>, plan: &plan::Plan, limits: CallLimits) {
+    for excess in plan.over(limits) {
+        session.console.say(
+            Level::Warning,
+            format_args!("this plan {}: apply takes it with --allow-over-limit only", words::excess(&excess)),
+        );
+    }
 }
 
 /// Shows a plan to all who read it.

@@ -9,6 +9,7 @@ use super::apply::{lock, unlock};
 use super::arguments::Show;
 use super::configuration::load;
 use super::failure::{Exit, Failure};
+use super::plan::warn_over_limits;
 use super::{Session, plan_file, report};
 use crate::config::nearest;
 use crate::fleet::{Address, InstanceKey, Recorded};
@@ -36,6 +37,7 @@ pub(super) async fn show(session: &Session<'_>, arguments: &Show) -> Result<Exit
         } else {
             session.console.result(&human::plan(&saved.plan, session.console.out_style(), arguments.all));
         }
+        warn_over_limits(session, &saved.plan, saved.limits);
         return Ok(Exit::Success);
     }
     let recorded = recorded(session).await?;

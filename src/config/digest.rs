@@ -10,17 +10,22 @@ use sha2::{Digest as _, Sha256};
 use super::provider::ProviderSettings;
 use super::resolve::Resolved;
 use super::role::RoleToAssume;
-use crate::fleet::{Desired, Entry, Members, Need, StopPolicy, Strength, Timeouts};
+use crate::fleet::{CallLimits, Desired, Entry, Members, Need, StopPolicy, Strength, Timeouts};
 
 /// The digest in lower-case hexadecimal.
 pub(super) fn of(resolved: &Resolved) -> String {
-    let Resolved { desired, provider, state_path } = resolved;
+    let Resolved { desired, provider, state_path, limits } = resolved;
+    let CallLimits { starts, stops } = limits;
     let Desired { stack, entries } = desired;
     let mut digest = Meaning(Sha256::new());
     digest.text("powerform configuration 1");
     digest.text(stack.as_str());
     digest.provider(provider);
     digest.maybe(state_path.as_ref().map(|path| path.to_string_lossy()).as_deref());
+    for limit in [starts, stops] {
+        digest.truth(limit.is_some());
+        digest.number(limit.map_or(0, u64::from));
+    }
     digest.number(entries.len() as u64);
     for entry in entries {
         digest.entry(entry, entries);

@@ -9,7 +9,7 @@ use super::provider::{self, WrittenProvider};
 use super::source::{self, Source};
 use super::version::{self, Requirement};
 use super::yaml::{self, Value};
-use crate::fleet::StackName;
+use crate::fleet::{CallLimits, StackName};
 
 /// Something with the place where it was written.
 #[derive(Debug, Clone)]
@@ -25,16 +25,19 @@ pub(super) struct Document {
     pub(super) stack: Option<Written<Option<StackName>>>,
     pub(super) provider: Option<Written<WrittenProvider>>,
     pub(super) backend: Option<Written<Option<PathBuf>>>,
+    pub(super) limits: Option<Written<CallLimits>>,
     pub(super) defaults: Option<Written<WrittenDefaults>>,
     /// `None` if the file has no `instances` at all.
     pub(super) entries: Option<Vec<WrittenEntry>>,
 }
 
-const DOCUMENT: Keys<6> = Keys {
+const DOCUMENT: Keys<7> = Keys {
     of: "the document",
-    known: ["required_version", "stack", "provider", "backend", "defaults", "instances"],
-    later: &["providers", "variables", "schedules", "overrides", "limits", "notify"],
+    known: ["required_version", "stack", "provider", "backend", "limits", "defaults", "instances"],
+    later: &["providers", "variables", "schedules", "overrides", "notify"],
 };
+
+const LIMITS: Keys<2> = Keys { of: "the limits", known: ["starts", "stops"], later: &[] };
 
 const BACKEND: Keys<1> = Keys { of: "a backend", known: ["local"], later: &["s3", "oss", "etcd", "http"] };
 
@@ -61,7 +64,8 @@ pub(super) fn read(index: usize, source: &Source, findings: &mut Findings) -> Op
             return None;
         }
     };
-    let [required_version, stack, provider, backend, defaults, instances] = reader.fields(pairs, &DOCUMENT);
+    let [required_version, stack, provider, backend, limits, defaults, instances] =
+        reader.fields(pairs, &DOCUMENT);
     Some(Document {
         required_version: required_version.and_then(|field| version::requirement(&mut reader, field)),
         stack: stack.map(|field| Written {
@@ -72,10 +76,24 @@ pub(super) fn read(index: usize, source: &Source, findings: &mut Findings) -> Op
             .map(|field| Written { at: reader.at(field.key), value: provider::provider(&mut reader, field) }),
         backend: backend
             .map(|field| Written { at: reader.at(field.key), value: backend_block(&mut reader, field) }),
+        limits: limits
+            .map(|field| Written { at: reader.at(field.key), value: limits_block(&mut reader, field) }),
         defaults: defaults
             .map(|field| Written { at: reader.at(field.key), value: entry::defaults(&mut reader, field) }),
         entries: instances.map(|field| entry::entries(&mut reader, field)),
     })
+}
+
+fn limits_block<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> CallLimits {
+    const WANTED: &str = "a whole number from 0";
+    let Some(pairs) = reader.mapping(field, "`{ starts: 50, stops: 10 }`") else {
+        return CallLimits::default();
+    };
+    let [starts, stops] = reader.fields(pairs, &LIMITS);
+    CallLimits {
+        starts: starts.and_then(|field| reader.whole(field, WANTED)),
+        stops: stops.and_then(|field| reader.whole(field, WANTED)),
+    }
 }
 
 fn backend_block<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> Option<PathBuf> {

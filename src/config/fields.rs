@@ -294,6 +294,26 @@ impl<'s> Reader<'s, '_> {
         }
     }
 
+    /// A whole number from 0. `wanted` says what it is, with an article.
+    pub(super) fn whole(&mut self, field: Field<'_, 's>, wanted: &str) -> Option<u32> {
+        match &field.value.value {
+            Value::Number => {
+                let text = self.literal(field.value)?;
+                if let Ok(number) = text.parse() {
+                    return Some(number);
+                }
+                let name = self.literal_unchecked(field.key);
+                let message = format!("{} must be {wanted}, and this is {}", code(name), quoted(&text));
+                self.wrong_value(field, message, "expected a whole number")
+            }
+            Value::Text(_) => {
+                self.literal(field.value)?;
+                self.wrong_kind(field, wanted, "a number like 10, without quotes")
+            }
+            _ => self.wrong_kind(field, wanted, "a number like 10"),
+        }
+    }
+
     /// A duration that is more than nothing.
     pub(super) fn duration(&mut self, field: Field<'_, 's>) -> Option<Duration> {
         let text = self.text(field, "a duration", "a duration like 90s, 10m or 1h30m")?;

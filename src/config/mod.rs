@@ -29,7 +29,7 @@ mod tests;
 
 use std::path::PathBuf;
 
-use crate::fleet::Desired;
+use crate::fleet::{CallLimits, Desired};
 
 pub use nearest::nearest;
 pub use problem::{Place, Problem, Problems, Related, Severity};
@@ -50,8 +50,10 @@ pub struct Configuration {
     /// Where the state lives, as written: relative to the folder of the first file. `None` stands for the default,
     /// `state/<stack>.json` there.
     pub state_path: Option<PathBuf>,
+    /// How many calls a plan may hold before an apply asks for `--allow-over-limit`.
+    pub limits: CallLimits,
     /// SHA-256 in lower-case hexadecimal over what the configuration means: comments, the order of keys and entries,
-    /// aliases and the split into files do not change it; everything that could change a plan does.
+    /// aliases and the split into files do not change it; everything that could change a plan or its apply does.
     pub digest: String,
     /// What is odd but not wrong.
     pub warnings: Problems,
@@ -90,6 +92,7 @@ pub fn read(sources: &[Source]) -> Result<Configuration, Problems> {
             desired: resolved.desired,
             provider: resolved.provider,
             state_path: resolved.state_path,
+            limits: resolved.limits,
             warnings: problems,
         }),
         _ => Err(problems),

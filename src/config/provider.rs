@@ -8,7 +8,6 @@ use super::endpoint;
 use super::fields::{Field, Keys, Reader, Words};
 use super::problem::{Finding, Findings, quoted};
 use super::role::{self, RoleToAssume};
-use super::yaml::Value;
 use crate::fleet::Region;
 
 /// The `provider` block as written. What it leaves out is for the environment to say, or has the default named here.
@@ -206,7 +205,7 @@ pub(super) fn provider<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) ->
         format: format.and_then(|field| reader.word(field, &FORMATS)),
         assume_role: assume_role
             .map(|field| Written { at: reader.at(field.key), value: role::assume_role(reader, field) }),
-        batch_above: batch_above.and_then(|field| number_or_none(reader, field)),
+        batch_above: batch_above.and_then(|field| reader.whole(field, "a whole number, or 0 for never")),
         max_in_flight: max_in_flight.and_then(|field| reader.positive(field)),
         simulator: simulator.map(|field| Written {
             at: reader.at(field.key),
@@ -289,20 +288,4 @@ pub(super) fn plain_text<'s>(
         return reader.wrong_value(field, message, &format!("expected {wanted}"));
     }
     Some(text.into_owned())
-}
-
-/// A whole number from 0.
-fn number_or_none<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> Option<u32> {
-    let wanted = "a whole number, or 0 for never";
-    if !matches!(field.value.value, Value::Number) {
-        return reader.wrong_kind(field, wanted, "a number like 10");
-    }
-    let text = reader.literal(field.value)?;
-    match text.parse() {
-        Ok(number) => Some(number),
-        Err(_) => {
-            let message = format!("`batch_above` must be {wanted}, and this is {}", quoted(&text));
-            reader.wrong_value(field, message, "expected a whole number")
-        }
-    }
 }

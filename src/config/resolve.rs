@@ -9,7 +9,7 @@ use super::entry::{WrittenDefaults, WrittenEntry, WrittenMembers};
 use super::problem::{At, Finding, Findings, Span};
 use super::provider;
 use crate::fleet::{
-    Desired, Entry, EntryIndex, Members, Need, ProviderAlias, StackName, StopPolicy, Timeouts,
+    CallLimits, Desired, Entry, EntryIndex, Members, Need, ProviderAlias, StackName, StopPolicy, Timeouts,
 };
 
 /// What the files mean together.
@@ -18,6 +18,7 @@ pub(super) struct Resolved {
     pub(super) desired: Desired,
     pub(super) provider: ProviderSettings,
     pub(super) state_path: Option<PathBuf>,
+    pub(super) limits: CallLimits,
 }
 
 /// Puts the files together. `None` if something is missing; that has been reported then. `all_read` says whether what
@@ -30,6 +31,8 @@ pub(super) fn resolve(documents: &[Document], all_read: bool, findings: &mut Fin
     let provider = provider.map(|written| provider::settings(&written.value, findings)).unwrap_or_default();
     let backend = once("backend", documents.iter().filter_map(|file| file.backend.as_ref()), findings);
     let state_path = backend.and_then(|written| written.value.clone());
+    let limits = once("limits", documents.iter().filter_map(|file| file.limits.as_ref()), findings);
+    let limits = limits.map(|written| written.value).unwrap_or_default();
     let defaults = once("defaults", documents.iter().filter_map(|file| file.defaults.as_ref()), findings);
     let defaults = defaults.map(|written| written.value).unwrap_or_default();
     if all_read && documents.iter().all(|file| file.entries.is_none()) {
@@ -43,7 +46,7 @@ pub(super) fn resolve(documents: &[Document], all_read: bool, findings: &mut Fin
     let needs = checks::check(&fleet, all_read, findings);
     let entries: Option<Vec<Entry>> =
         fleet.entries.iter().zip(needs).map(|(written, needs)| entry(written, needs, defaults)).collect();
-    Some(Resolved { desired: Desired { stack: stack?, entries: entries? }, provider, state_path })
+    Some(Resolved { desired: Desired { stack: stack?, entries: entries? }, provider, state_path, limits })
 }
 
 fn stack(documents: &[Document], all_read: bool, findings: &mut Findings) -> Option<StackName> {

@@ -125,6 +125,15 @@ impl Default for Timeouts {
     }
 }
 
+/// How many calls a plan may hold before an apply asks for a word more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CallLimits {
+    /// Starts. None: any number.
+    pub starts: Option<u32>,
+    /// Stops. None: any number.
+    pub stops: Option<u32>,
+}
+
 /// How instances are stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct StopPolicy {

@@ -11,7 +11,7 @@ mod power;
 mod recorded;
 
 pub use actual::{Actual, Charge, Lock, LockReason, Seen, Sighting};
-pub use desired::{Desired, Entry, EntryIndex, Members, Need, StopPolicy, Strength, Timeouts};
+pub use desired::{CallLimits, Desired, Entry, EntryIndex, Members, Need, StopPolicy, Strength, Timeouts};
 pub use name::{Address, EntryName, InstanceId, InstanceKey, InvalidName, ProviderAlias, Region, StackName};
 pub use power::{Goal, Power, StopMode, StoppedMode};
 pub use recorded::{Durations, Recorded, RecordedInstance};

@@ -5,6 +5,7 @@
 
 mod decide;
 mod hold_up;
+mod limits;
 mod order;
 mod outlook;
 mod refuse;
@@ -26,6 +27,7 @@ use crate::fleet::{
 };
 
 pub use decide::plan;
+pub use limits::Excess;
 pub use order::{Cycle, remaining_chains};
 pub use outlook::{Chain, Outlook, moving_groups};
 pub use refuse::{refuse, refuse_again};

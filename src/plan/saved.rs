@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::{Change, Plan, Scope, Verdict};
-use crate::fleet::{Address, InstanceKey, Seen};
+use crate::fleet::{Address, CallLimits, InstanceKey, Seen};
 
 /// The format that this program writes, and the newest that it reads.
 pub const FORMAT_VERSION: u64 = 1;
@@ -44,6 +44,9 @@ pub struct SavedPlan {
     pub serial: u64,
     /// The digest of the configuration.
     pub configuration: String,
+    /// How many calls it may hold before an apply asks for a word more, by that configuration.
+    #[serde(default)]
+    pub limits: CallLimits,
     /// How it was asked for.
     pub shape: Shape,
     /// The plan.

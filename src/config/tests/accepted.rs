@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::*;
 use crate::config::TEMPLATE;
 use crate::fleet::{
-    Entry, EntryIndex, EntryName, Goal, InstanceId, Members, Need, ProviderAlias, StopMode, StopPolicy,
-    Strength, Timeouts,
+    CallLimits, Entry, EntryIndex, EntryName, Goal, InstanceId, Members, Need, ProviderAlias, StopMode,
+    StopPolicy, Strength, Timeouts,
 };
 
 const WEB_SHOP: &str = r#"
@@ -109,6 +109,15 @@ fn a_whole_configuration_means_exactly_what_it_says() {
         running("metrics", Members::Single(id("i-bp1metrics000000001"))),
     ];
     assert_eq!(configuration.desired.entries, expected);
+}
+
+#[test]
+fn limits_are_what_they_say_and_none_where_nothing_is_said() {
+    let limits = |text: &str| accepted(format!("stack: s\ninstances: {{}}\n{text}")).limits;
+    assert_eq!(limits(""), CallLimits::default());
+    assert_eq!(limits("limits: {}"), CallLimits::default());
+    assert_eq!(limits("limits: { stops: 0 }"), CallLimits { starts: None, stops: Some(0) });
+    assert_eq!(limits("limits: { starts: 7, stops: 3 }"), CallLimits { starts: Some(7), stops: Some(3) });
 }
 
 #[test]

@@ -128,10 +128,10 @@ const DOCUMENTS: &[(&str, &[&str])] = &[
     ("stack: Web\ninstances: {}", &["1:8 \"Web\" is not a stack name"]),
     ("stack: s\nstack: t\ninstances: {}", &["2:1 the key \"stack\" is written twice"]),
     (
-        "stack: s\nproviders: {}\nlimits: {}\ninstances: {}",
+        "stack: s\nproviders: {}\nnotify: {}\ninstances: {}",
         &[
             "2:1 `providers` is not supported by this version yet",
-            "3:1 `limits` is not supported by this version yet",
+            "3:1 `notify` is not supported by this version yet",
         ],
     ),
     (
@@ -176,6 +176,16 @@ const DOCUMENTS: &[(&str, &[&str])] = &[
     ),
     ("stack: s\ninstances: {}\nprovider:", &["3:1 `provider` has no value"]),
     ("stack: &a s\ninstances: *b", &["2:12 this alias has no anchor"]),
+    (
+        "stack: s\ninstances: {}\nlimits: { starts: many, stops: -1, start: 1 }\nlimit: {}",
+        &[
+            "3:19 `starts` must be a whole number from 0, and this is text",
+            "3:32 `stops` must be a whole number from 0, and this is \"-1\"",
+            "3:36 unknown key \"start\" in the limits",
+            "4:1 unknown key \"limit\" in the document",
+        ],
+    ),
+    ("stack: s\ninstances: {}\nlimits: 5", &["3:9 `limits` must be a mapping, and this is a number"]),
     ("stack: !x s", &["1:11 YAML tags are not supported"]),
     (
         "required_version: '>= 0.1, < 99'\nstack: s\ninstances: {}\nrequired_versions: 1",
@@ -205,7 +215,7 @@ fn every_later_key_of_the_language_is_known_and_refused() {
         _ => format!("stack: s\ninstances: {{ a: {{ id: i-a, status: any, {key}: x }} }}\n"),
     };
     for (at, keys) in [
-        ("", "providers variables schedules overrides limits notify"),
+        ("", "providers variables schedules overrides notify"),
         ("backend", "s3 oss etcd http"),
         ("entry", "provider ready allow_autoscaling on_no_stock order pause on_failure"),
     ] {

@@ -2,6 +2,7 @@
 
 mod chains;
 mod laws;
+mod limits;
 mod order;
 mod outlook;
 mod record;

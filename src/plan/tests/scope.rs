@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::world::{HARD, NOW, SOFT, World, there};
-use crate::fleet::{Goal, Power};
+use crate::fleet::{CallLimits, Goal, Power};
 use crate::plan::saved::{self, Refused};
 use crate::plan::{Narrowed, Pattern, Plan, SavedPlan, Scope, Shape, Verdict, Why, drift_only, narrow};
 
@@ -123,6 +123,7 @@ fn refreshing_shows_only_what_moved_and_does_nothing() {
 
 fn saved(plan: Plan) -> SavedPlan {
     SavedPlan {
+        limits: CallLimits { starts: Some(1), stops: None },
         made_at: NOW,
         lineage: Some(Uuid::nil()),
         serial: 3,
@@ -139,6 +140,7 @@ fn a_saved_plan_reads_back_as_it_was_written() {
     assert_eq!(after.plan.changes, before.plan.changes);
     assert_eq!(after.plan.groups, before.plan.groups);
     assert_eq!((after.serial, after.lineage, after.shape), (before.serial, before.lineage, before.shape));
+    assert_eq!(after.limits, before.limits);
 }
 
 #[test]

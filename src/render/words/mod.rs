@@ -17,7 +17,7 @@ use unicode_width::UnicodeWidthChar;
 
 pub use failure::{doing, failure, left_over, remedy_of, retrying, seen, skipped, stopped_otherwise};
 pub use order::Order;
-pub use reason::{block, drift, heading, heading_of_several, reason, then, verdict, warning};
+pub use reason::{block, drift, excess, heading, heading_of_several, reason, then, verdict, warning};
 
 use super::visible::visible;
 use crate::fleet::Address;

@@ -2,7 +2,7 @@
 
 use super::{Explanation, NAME_COLUMNS, address, count, message, name, short, time};
 use crate::fleet::{Goal, LockReason, Power, Seen, StopMode, StoppedMode};
-use crate::plan::{Block, Call, Change, Drift, Then, Verdict, Warning, Why};
+use crate::plan::{Block, Call, Change, Drift, Excess, Then, Verdict, Warning, Why};
 
 /// What will be done, as it follows the address: `will be started`.
 #[must_use]
@@ -275,6 +275,17 @@ pub fn warning(warning: &Warning) -> Explanation {
             "take force out of its stop policy to let the guest shut down",
         ),
     }
+}
+
+/// How far a plan is over a limit, after its subject: `holds 12 starts, and limits.starts allows 10`.
+#[must_use]
+pub fn excess(excess: &Excess) -> String {
+    let Excess { call, planned, limit } = excess;
+    let noun = match call {
+        Call::Start => "start",
+        Call::Stop => "stop",
+    };
+    format!("holds {}, and limits.{noun}s allows {limit}", count(*planned, noun))
 }
 
 /// What an instance waits to become: the word of its goal.

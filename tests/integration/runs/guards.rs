@@ -32,3 +32,48 @@ fn a_file_for_another_version_is_refused_by_every_command_that_reads_it() {
     );
     scenario.converge();
 }
+
+#[test]
+fn a_plan_over_a_limit_is_shown_and_applied_only_with_a_word_of_its_own() {
+    let fleet = "instances:
+  a: { ids: [i-a, i-b], status: Running }
+  c: { id: i-c, status: Running }
+  d: { id: i-d, status: Stopped }
+";
+    let account = "instances:
+  - { id: i-a }
+  - { id: i-b }
+  - { id: i-c, status: Pending, start: 300ms }
+  - { id: i-d, status: Running }
+";
+    let with = |limits: &str| Scenario::new(account, &format!("limits: {limits}\n{fleet}"));
+    let scenario = with("{ starts: 2, stops: 0 }");
+    let over = [
+        "holds 3 starts, and limits.starts allows 2",
+        "holds 1 stop, and limits.stops allows 0",
+        "--allow-over-limit",
+    ];
+    // What may follow a Pending instance counts.
+    let plan = scenario.run(&["plan", "--out", "p.plan"]).exits(0).complains(&over);
+    let plan = plan.prints(&["2 to start, 1 to stop, 1 to wait for"]);
+    assert_eq!(plan.lines.of_type("diagnostic").len(), 2);
+    scenario.run(&["show", "p.plan"]).exits(0).complains(&over);
+    let document = scenario.run(&["show", "p.plan", "--json"]).exits(0).stdout;
+    let document: serde_json::Value = serde_json::from_str(&document).expect("one document");
+    assert_eq!((&document["limits"]["starts"], &document["limits"]["stops"]), (&2.into(), &0.into()));
+
+    for command in [&["apply", "--auto-approve"][..], &["apply", "p.plan"]] {
+        let refused = scenario.run(command).exits(1).complains(&over).complains(&["nothing was called"]);
+        assert!(refused.calls().is_empty() && !scenario.state().exists(), "{command:?}");
+    }
+    // A narrower plan is within them.
+    scenario.run(&["apply", "--auto-approve", "--target", "a"]).exits(0);
+    scenario.run(&["plan", "--out", "p.plan"]).exits(0);
+    scenario.run(&["apply", "p.plan", "--allow-over-limit"]).exits(0);
+    scenario.is_in_sync();
+
+    let scenario = with("{ starts: 3, stops: 1 }");
+    let plan = scenario.plan();
+    assert!(!plan.stderr.contains("limit"), "{}", plan.stderr);
+    scenario.converge();
+}

@@ -49,6 +49,7 @@ pub fn saved_plan(saved: &SavedPlan) -> String {
         lineage: Option<String>,
         serial: u64,
         configuration: &'a str,
+        limits: Limits,
         targets: Vec<&'a str>,
         excludes: Vec<&'a str>,
         power_off: bool,
@@ -58,7 +59,7 @@ pub fn saved_plan(saved: &SavedPlan) -> String {
         resource_changes: Vec<Planned>,
         changes: Changes,
     }
-    let SavedPlan { made_at, lineage, serial, configuration, shape, plan } = saved;
+    let SavedPlan { made_at, lineage, serial, configuration, limits, shape, plan } = saved;
     let order = Order::of(plan);
     text(&Document {
         format_version: FORMAT_VERSION,
@@ -67,6 +68,7 @@ pub fn saved_plan(saved: &SavedPlan) -> String {
         lineage: lineage.map(|lineage| lineage.to_string()),
         serial: *serial,
         configuration,
+        limits: Limits { starts: limits.starts, stops: limits.stops },
         targets: shape.scope.targets.iter().map(|pattern| pattern.0.as_str()).collect(),
         excludes: shape.scope.excludes.iter().map(|pattern| pattern.0.as_str()).collect(),
         power_off: shape.power_off,
@@ -80,6 +82,13 @@ pub fn saved_plan(saved: &SavedPlan) -> String {
         resource_changes: plan.changes.iter().map(|change| Planned::of(change, &order)).collect(),
         changes: Changes::of(&plan.tally()),
     })
+}
+
+/// How many calls need no word more.
+#[derive(Serialize)]
+struct Limits {
+    starts: Option<u32>,
+    stops: Option<u32>,
 }
 
 /// The counts by action.
