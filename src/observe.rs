@@ -167,6 +167,7 @@ mod tests {
                 timeouts: Timeouts::default(),
                 stop: StopPolicy::default(),
                 prevent_stop: false,
+                allow_autoscaling: false,
                 init_local_disk: false,
                 at_once: None,
             }],

@@ -101,6 +101,7 @@ impl Meaning {
             timeouts,
             stop,
             prevent_stop,
+            allow_autoscaling,
             init_local_disk,
             at_once,
         } = entry;
@@ -128,6 +129,7 @@ impl Meaning {
         self.text(mode.word());
         self.truth(*force);
         self.truth(*prevent_stop);
+        self.truth(*allow_autoscaling);
         self.truth(*init_local_disk);
         self.number(at_once.map_or(0, |most| u64::from(most.get())));
     }

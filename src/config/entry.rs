@@ -25,6 +25,7 @@ pub(super) struct WrittenEntry {
     pub(super) timeouts: WrittenTimeouts,
     pub(super) stop: WrittenStop,
     pub(super) prevent_stop: Option<Written<bool>>,
+    pub(super) allow_autoscaling: Option<bool>,
     pub(super) init_local_disk: bool,
     pub(super) at_once: Option<NonZeroU32>,
 }
@@ -78,15 +79,16 @@ pub(super) struct WrittenStop {
 pub(super) struct WrittenDefaults {
     pub(super) timeouts: WrittenTimeouts,
     pub(super) stop: WrittenStop,
+    pub(super) allow_autoscaling: Option<bool>,
 }
 
-const DEFAULTS: Keys<2> = Keys {
+const DEFAULTS: Keys<3> = Keys {
     of: "the defaults",
-    known: ["timeouts", "stop"],
-    later: &["ready", "allow_autoscaling", "on_no_stock", "on_failure", "pause"],
+    known: ["timeouts", "stop", "allow_autoscaling"],
+    later: &["ready", "on_no_stock", "on_failure", "pause"],
 };
 
-const ENTRY: Keys<9> = Keys {
+const ENTRY: Keys<10> = Keys {
     of: "an entry",
     known: [
         "id",
@@ -96,20 +98,11 @@ const ENTRY: Keys<9> = Keys {
         "timeouts",
         "stop",
         "prevent_stop",
+        "allow_autoscaling",
         "init_local_disk",
         "at_once",
     ],
-    later: &[
-        "select",
-        "at_least",
-        "provider",
-        "ready",
-        "allow_autoscaling",
-        "on_no_stock",
-        "order",
-        "pause",
-        "on_failure",
-    ],
+    later: &["select", "at_least", "provider", "ready", "on_no_stock", "order", "pause", "on_failure"],
 };
 
 const TIMEOUTS: Keys<3> = Keys { of: "timeouts", known: ["start", "stop", "ready"], later: &[] };
@@ -184,12 +177,23 @@ fn entry<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>, name: &str) -> W
         timeouts: WrittenTimeouts::default(),
         stop: WrittenStop::default(),
         prevent_stop: None,
+        allow_autoscaling: None,
         init_local_disk: false,
         at_once: None,
     };
     let Some(pairs) = reader.mapping(field, "`id` and `status` below it") else { return written };
-    let [id, ids, status, depends_on, timeouts, stop, prevent_stop, init_local_disk, at_once] =
-        reader.fields(pairs, &ENTRY);
+    let [
+        id,
+        ids,
+        status,
+        depends_on,
+        timeouts,
+        stop,
+        prevent_stop,
+        allow_autoscaling,
+        init_local_disk,
+        at_once,
+    ] = reader.fields(pairs, &ENTRY);
     written.members = match (id, ids) {
         (Some(id), None) => match reader.name(id, InstanceId::new, "an id like i-bp1db0000000000001") {
             Some(value) => WrittenMembers::Single(Written { at: reader.at(id.value), value }),
@@ -241,6 +245,7 @@ fn entry<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>, name: &str) -> W
     }
     written.prevent_stop = prevent_stop
         .and_then(|field| reader.truth(field).map(|value| Written { at: reader.at(field.key), value }));
+    written.allow_autoscaling = allow_autoscaling.and_then(|field| reader.truth(field));
     written.init_local_disk = init_local_disk.and_then(|field| reader.truth(field)).unwrap_or(false);
     written.at_once = at_once.and_then(|field| reader.positive(field));
     written
@@ -251,10 +256,11 @@ pub(super) fn defaults<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) ->
     let Some(pairs) = reader.mapping(field, "`timeouts` or `stop` below it") else {
         return WrittenDefaults::default();
     };
-    let [timeouts, stop] = reader.fields(pairs, &DEFAULTS);
+    let [timeouts, stop, allow_autoscaling] = reader.fields(pairs, &DEFAULTS);
     WrittenDefaults {
         timeouts: timeouts.map(|field| timeouts_block(reader, field)).unwrap_or_default(),
         stop: stop.map(|field| stop_block(reader, field)).unwrap_or_default(),
+        allow_autoscaling: allow_autoscaling.and_then(|field| reader.truth(field)),
     }
 }
 

@@ -98,6 +98,7 @@ fn entry(written: &WrittenEntry, needs: Vec<Need>, defaults: WrittenDefaults) ->
         timeouts,
         stop,
         prevent_stop,
+        allow_autoscaling,
         init_local_disk,
         at_once,
     } = written;
@@ -119,6 +120,7 @@ fn entry(written: &WrittenEntry, needs: Vec<Need>, defaults: WrittenDefaults) ->
             force: stop.force.or(defaults.stop.force).unwrap_or(quiet.force),
         },
         prevent_stop: prevent_stop.as_ref().is_some_and(|written| written.value),
+        allow_autoscaling: allow_autoscaling.or(defaults.allow_autoscaling).unwrap_or(false),
         init_local_disk: *init_local_disk,
         at_once: *at_once,
     })

@@ -74,6 +74,10 @@ pub struct Sighting {
     pub zone: String,
     /// How many local disks it has (`LocalStorageAmount`).
     pub local_disks: u32,
+    /// The tag that Auto Scaling puts on what it made or took in, as `key=value`: untrusted text. None if it has none. Of
+    /// all its tags only this one matters here, and a fleet has many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling_tag: Option<Box<str>>,
 }
 
 impl Sighting {
@@ -91,6 +95,7 @@ impl Sighting {
             spot: false,
             zone: String::new(),
             local_disks: 0,
+            scaling_tag: None,
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct Entry {
     pub stop: StopPolicy,
     /// Whether a stop of its instances is refused.
     pub prevent_stop: bool,
+    /// Whether its instances are stopped although an Auto Scaling group, of which they are members, would release them.
+    pub allow_autoscaling: bool,
     /// Whether a start restores failed local disks, which destroys the data on them (`InitLocalDisk`).
     pub init_local_disk: bool,
     /// At most so many of its instances in transition at one time.

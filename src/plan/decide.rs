@@ -98,15 +98,14 @@ fn decide(entry: &Entry, seen: &Seen, now: Timestamp) -> (Verdict, Vec<Warning>)
             until: Goal::Running,
             then: Some(Then::Start { init_local_disk: entry.init_local_disk }),
         },
-        (Power::Running, Goal::Stopped) => stop_or_block(entry, false),
-        (Power::Starting, Goal::Stopped) => stop_or_block(entry, true),
+        (Power::Running, Goal::Stopped) => stop_or_block(entry, sighting, false),
+        (Power::Starting, Goal::Stopped) => stop_or_block(entry, sighting, true),
         (Power::Stopping, Goal::Stopped) => Verdict::Wait { until: Goal::Stopped, then: None },
         (Power::Pending, Goal::Stopped) => Verdict::Wait {
             until: Goal::Stopped,
-            then: Some(if entry.prevent_stop {
-                Then::Blocked(Block::PreventStop)
-            } else {
-                Then::Stop { policy: entry.stop }
+            then: Some(match refusal_to_stop(entry, sighting) {
+                Some(block) => Then::Blocked(block),
+                None => Then::Stop { policy: entry.stop },
             }),
         },
     };
@@ -136,12 +135,20 @@ fn refusal_to_start(sighting: &Sighting, now: Timestamp) -> Option<Block> {
     Some(Block::Locked { reason: lock.reason.clone() })
 }
 
-fn stop_or_block(entry: &Entry, once_running: bool) -> Verdict {
-    if entry.prevent_stop {
-        Verdict::Blocked(Block::PreventStop)
-    } else {
-        Verdict::Stop { once_running, policy: entry.stop }
+fn stop_or_block(entry: &Entry, sighting: &Sighting, once_running: bool) -> Verdict {
+    match refusal_to_stop(entry, sighting) {
+        Some(block) => Verdict::Blocked(block),
+        None => Verdict::Stop { once_running, policy: entry.stop },
     }
+}
+
+/// A group of Auto Scaling counts a stopped member as unhealthy, releases it, and makes another one in its place.
+fn refusal_to_stop(entry: &Entry, sighting: &Sighting) -> Option<Block> {
+    if entry.prevent_stop {
+        return Some(Block::PreventStop);
+    }
+    let tag = sighting.scaling_tag.as_deref().filter(|_| !entry.allow_autoscaling)?;
+    Some(Block::AutoScaling { tag: tag.to_owned() })
 }
 
 fn warnings(entry: &Entry, sighting: &Sighting, verdict: &Verdict) -> Vec<Warning> {
@@ -161,6 +168,9 @@ fn warnings(entry: &Entry, sighting: &Sighting, verdict: &Verdict) -> Vec<Warnin
         Some(Request::Stop { policy }) => {
             if let Some(lock) = sighting.locks.first() {
                 warnings.push(Warning::StopUnderLock { reason: lock.reason.clone() });
+            }
+            if let Some(tag) = &sighting.scaling_tag {
+                warnings.push(Warning::AutoScaling { tag: tag.to_string() });
             }
             if policy.force {
                 warnings.push(Warning::ForceStop);

@@ -230,6 +230,11 @@ pub enum Block {
     Overdue,
     /// `prevent_stop` forbids the stop.
     PreventStop,
+    /// Stopped, it would be released by the Auto Scaling group that it is a member of.
+    AutoScaling {
+        /// The tag that says so, as `key=value`. Untrusted text.
+        tag: String,
+    },
     /// Asked beforehand by a rehearsal (`DryRun`), ECS refuses the call.
     Refused {
         /// The call.
@@ -321,6 +326,11 @@ pub enum Warning {
     StopUnderLock {
         /// The lock.
         reason: LockReason,
+    },
+    /// Its Auto Scaling group may release it once it is stopped, which the entry allows.
+    AutoScaling {
+        /// The tag that says so, as `key=value`. Untrusted text.
+        tag: String,
     },
     /// Running, as wanted, but ECS is taking it back.
     Recycling,

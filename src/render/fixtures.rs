@@ -201,6 +201,7 @@ pub(crate) fn every_block(text: &str) -> Vec<Block> {
         Block::Expired { since: since() },
         Block::Overdue,
         Block::PreventStop,
+        Block::AutoScaling { tag: text.to_owned() },
         Block::Refused {
             call: Call::Start,
             code: text.to_owned(),
@@ -255,6 +256,7 @@ pub(crate) fn every_warning(text: &str) -> Vec<Warning> {
         Warning::InitLocalDisk { local_disks: 1 },
         Warning::InitLocalDisk { local_disks: 2 },
         Warning::Spot,
+        Warning::AutoScaling { tag: text.to_owned() },
         Warning::Recycling,
         Warning::StopModeDiffers { wanted: StopMode::StopCharging, is: StoppedMode::KeepCharging },
         Warning::StopModeDiffers { wanted: StopMode::KeepCharging, is: StoppedMode::StopCharging },

@@ -7,6 +7,7 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::lenient::{Many, Object, Text};
+use super::tags::ScalingTag;
 use super::{Decoded, Unreadable, from_body, read_time};
 use crate::fleet::{Charge, InstanceId, Lock, LockReason, Power, Sighting, StoppedMode};
 
@@ -73,6 +74,7 @@ enum Field {
     SpotStrategy,
     ZoneId,
     LocalStorageAmount,
+    Tags,
     #[serde(other)]
     Other,
 }
@@ -107,6 +109,7 @@ impl<'de> Visitor<'de> for ItemVisitor {
         let mut spot = Text::default();
         let mut zone = Text::default();
         let mut local_disks = Text::default();
+        let mut tags = ScalingTag::default();
         while let Some(field) = object.next_key()? {
             match field {
                 Field::InstanceId => id = object.next_value()?,
@@ -119,6 +122,7 @@ impl<'de> Visitor<'de> for ItemVisitor {
                 Field::SpotStrategy => spot = object.next_value()?,
                 Field::ZoneId => zone = object.next_value()?,
                 Field::LocalStorageAmount => local_disks = object.next_value()?,
+                Field::Tags => tags = object.next_value()?,
                 Field::Other => {
                     object.next_value::<IgnoredAny>()?;
                 }
@@ -137,6 +141,7 @@ impl<'de> Visitor<'de> for ItemVisitor {
             spot: !matches!(spot.or_empty().to_ascii_lowercase().as_str(), "" | "nospot"),
             zone: zone.non_empty().unwrap_or_default(),
             local_disks: local_disks.count().map_or(0, |count| u32::try_from(count).unwrap_or(u32::MAX)),
+            scaling_tag: tags.0,
         })
     }
 }

@@ -11,6 +11,7 @@ mod instances;
 mod lenient;
 mod regions;
 mod statuses;
+mod tags;
 mod xml;
 
 use std::time::Duration;

@@ -92,6 +92,39 @@ fn a_documented_page_of_instances_is_read() {
 }
 
 #[test]
+fn only_the_tag_of_auto_scaling_is_kept_of_the_tags() {
+    let tag = |tags: &str| one(&format!(r#","Tags":{tags}"#)).scaling_tag;
+    let group = r#"{"TagKey":"acs:autoscaling:scalingGroupId","TagValue":"asg-1"}"#;
+    let other = r#"{"TagKey":"role","TagValue":"acs:autoscaling:x"}"#;
+    let known = Some("acs:autoscaling:scalingGroupId=asg-1".into());
+    for tags in [
+        format!(r#"{{"Tag":[{other},{group}]}}"#),
+        format!(r#"{{"Tag":[{group},{{"TagKey":"acs:autoscaling:more","TagValue":"x"}}]}}"#),
+        format!(r#"{{"Tag":{group}}}"#),
+        format!("[{other},{group}]"),
+    ] {
+        assert_eq!(tag(&tags), known, "{tags}");
+    }
+    for tags in [
+        format!(r#"{{"Tag":[{other}]}}"#),
+        r#"{"Tag":[{"TagValue":"x"},{"TagKey":null},7,true,null,-1,1.5,"acs:autoscaling:x",[[]]]}"#.to_owned(),
+        "{}".to_owned(),
+        "[]".to_owned(),
+        "null".to_owned(),
+        r#""""#.to_owned(),
+        r#"{"Tag":[{"TagKey":"acs:autoscalin","TagValue":"x"},{"TagKey":"数据数据数据数据","TagValue":"x"}]}"#.to_owned(),
+    ] {
+        assert_eq!(tag(&tags), None, "{tags}");
+    }
+    assert_eq!(tag(r#"{"Tag":[{"TagKey":"ACS:AutoScaling:"}]}"#), Some("ACS:AutoScaling:=".into()));
+    let xml = "<DescribeInstancesResponse><Instances><Instance><InstanceId>i-1</InstanceId><Tags/></Instance><Instance>\
+               <InstanceId>i-2</InstanceId><Tags><Tag><TagKey>acs:autoscaling:scalingGroupId</TagKey><TagValue>asg-1\
+               </TagValue></Tag></Tags></Instance></Instances></DescribeInstancesResponse>";
+    let page = decode_instances(xml.as_bytes()).expect("readable").value;
+    assert_eq!((&page.sightings[0].scaling_tag, &page.sightings[1].scaling_tag), (&None, &known));
+}
+
+#[test]
 fn fields_that_are_absent_null_or_odd_do_not_spoil_an_instance() {
     let bare = one("");
     assert_eq!(bare.power, Power::from_word(""), "no status is not a status that is known");

@@ -67,6 +67,7 @@ fn running(name: &str, members: Members) -> Entry {
         timeouts: Timeouts::default(),
         stop: StopPolicy::default(),
         prevent_stop: false,
+        allow_autoscaling: false,
         init_local_disk: false,
         at_once: None,
     }

@@ -83,6 +83,7 @@ fn every_change_of_meaning_changes_the_digest() {
         ("id: i-a,", "id: i-a, stop: { mode: StopCharging },"),
         ("id: i-a,", "id: i-a, stop: { force: true },"),
         ("id: i-a,", "id: i-a, prevent_stop: true,"),
+        ("id: i-a,", "id: i-a, allow_autoscaling: true,"),
         ("id: i-a,", "id: i-a, init_local_disk: true,"),
         ("id: i-a,", "id: i-a, at_once: 1,"),
         ("id: i-a,", "id: i-a, at_once: 2,"),

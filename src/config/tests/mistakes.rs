@@ -109,6 +109,13 @@ const ENTRIES: &[(&str, &[&str])] = &[
         "id: i-a\n    status: any\n    prevent_stop: yes",
         &["7:19 `prevent_stop` must be true or false, and this is text"],
     ),
+    (
+        "id: i-a\n    status: any\n    allow_autoscale: true\n    allow_autoscaling: 1",
+        &[
+            "7:5 unknown key \"allow_autoscale\" in an entry",
+            "8:24 `allow_autoscaling` must be true or false, and this is a number",
+        ],
+    ),
     ("id: i-a\n    status: any\n    init_local_disk:", &["7:5 `init_local_disk` has no value"]),
     ("id: ${ID}\n    status: any", &["5:9 `${` is reserved, and \"${ID}\" uses it"]),
     ("id: i-a\n    status: any\n  1x: { id: i-c, status: any }", &["7:3 \"1x\" is not an entry name"]),
@@ -217,7 +224,7 @@ fn every_later_key_of_the_language_is_known_and_refused() {
     for (at, keys) in [
         ("", "providers variables schedules overrides notify"),
         ("backend", "s3 oss etcd http"),
-        ("entry", "provider ready allow_autoscaling on_no_stock order pause on_failure"),
+        ("entry", "provider ready on_no_stock order pause on_failure"),
     ] {
         for key in keys.split(' ') {
             let found = found(document(at, key));

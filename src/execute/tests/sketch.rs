@@ -39,6 +39,7 @@ impl Sketch {
             timeouts: Timeouts::default(),
             stop: StopPolicy::default(),
             prevent_stop: false,
+            allow_autoscaling: false,
             init_local_disk: false,
             at_once: None,
         });

@@ -72,6 +72,34 @@ fn calls_carry_what_the_entry_says() {
 }
 
 #[test]
+fn a_member_of_an_auto_scaling_group_is_stopped_only_where_its_entry_allows_it() {
+    let tag = "acs:autoscaling:scalingGroupId=asg-1";
+    let member =
+        |goal, power| alone(goal, there(power)).seeing(|sighting| sighting.scaling_tag = Some(tag.into()));
+    let block = Block::AutoScaling { tag: tag.to_owned() };
+    for power in [Power::Running, Power::Starting] {
+        assert_eq!(member(Goal::Stopped, power).verdict("db"), Verdict::Blocked(block.clone()));
+    }
+    let then = Some(Then::Blocked(block));
+    assert_eq!(
+        member(Goal::Stopped, Power::Pending).verdict("db"),
+        Verdict::Wait { until: Goal::Stopped, then }
+    );
+    // Nothing is said where nothing is stopped.
+    assert_eq!(member(Goal::Running, Power::Stopped).verdict("db"), START);
+    assert_eq!(member(Goal::Stopped, Power::Stopped).verdict("db"), Verdict::InSync);
+
+    let allowed = member(Goal::Stopped, Power::Running).with(|entry| entry.allow_autoscaling = true);
+    let change = allowed.change("db");
+    assert_eq!(
+        (change.verdict, change.warnings),
+        (stop(), vec![Warning::AutoScaling { tag: tag.to_owned() }])
+    );
+    let kept = allowed.with(|entry| entry.prevent_stop = true);
+    assert_eq!(kept.verdict("db"), Verdict::Blocked(Block::PreventStop));
+}
+
+#[test]
 fn any_lock_blocks_a_start_whatever_its_letter_case() {
     let words = ["financial", "security", "recycling", "refunded", "dedicatedhostfinancial", "brand-new"];
     for word in words {

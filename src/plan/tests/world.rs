@@ -91,6 +91,7 @@ impl World {
             timeouts: Timeouts::default(),
             stop: StopPolicy::default(),
             prevent_stop: false,
+            allow_autoscaling: false,
             init_local_disk: false,
             at_once: None,
         };

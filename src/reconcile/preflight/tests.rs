@@ -61,6 +61,7 @@ fn plan_of(instances: &[(&str, Goal, Power, &[u32])]) -> Plan {
                 timeouts: Timeouts::default(),
                 stop: StopPolicy::default(),
                 prevent_stop: false,
+                allow_autoscaling: false,
                 init_local_disk: false,
                 at_once: None,
             }

@@ -149,6 +149,13 @@ pub fn block(block: &Block) -> Explanation {
             "prevent_stop forbids the stop",
             "take prevent_stop out of its entry to let it be stopped, or give the entry the status Running",
         ),
+        Block::AutoScaling { tag } => Explanation::new(
+            format!(
+                "stopped, it would be released by the Auto Scaling group that it belongs to ({})",
+                name(tag)
+            ),
+            "take it out of the group or set it to Standby there, or write allow_autoscaling: true into its entry",
+        ),
         Block::Refused { call, code, message: said, request_id, remedy } => {
             let call = match call {
                 Call::Start => "start",
@@ -251,6 +258,10 @@ pub fn warning(warning: &Warning) -> Explanation {
         Warning::StopUnderLock { reason } => Explanation::new(
             format!("it is under the {} lock, so ECS may refuse the stop", name(reason.word())),
             unlock(reason),
+        ),
+        Warning::AutoScaling { tag } => Explanation::new(
+            format!("it belongs to an Auto Scaling group ({}), which may release what is stopped", name(tag)),
+            "set it to Standby there first, or take allow_autoscaling out of its entry to keep it from being stopped",
         ),
         Warning::Recycling => Explanation::new(
             "it is Running, as wanted, but ECS is taking it back",

@@ -77,3 +77,39 @@ fn a_plan_over_a_limit_is_shown_and_applied_only_with_a_word_of_its_own() {
     assert!(!plan.stderr.contains("limit"), "{}", plan.stderr);
     scenario.converge();
 }
+
+#[test]
+fn a_member_of_an_auto_scaling_group_is_not_stopped_unless_its_entry_allows_it() {
+    let account = "instances:
+  - { id: i-a, status: Running, tags: { role: web, \"acs:autoscaling:scalingGroupId\": asg-1 } }
+  - { id: i-b, status: Running, tags: { role: web } }
+  - { id: i-c, tags: { \"acs:autoscaling:scalingGroupId\": asg-1 } }
+";
+    let fleet = |keys: &str| {
+        format!(
+            "instances:\n  a: {{ id: i-a, status: Stopped{keys} }}\n  b: {{ id: i-b, status: Stopped }}\n  \
+             c: {{ id: i-c, status: Running }}\n"
+        )
+    };
+    for format in ["json", "xml"] {
+        let mut scenario = Scenario::new(account, "");
+        scenario.provide(&format!("format: {format}"));
+        scenario.write_configuration(&fleet(""));
+        let kept = scenario.apply().exits(1).prints(&[
+            "belongs to (acs:autoscaling:scalingGroupId=asg-1)",
+            "write allow_autoscaling: true into its entry",
+        ]);
+        let planned = kept.lines.planned_of("a");
+        assert_eq!((planned.action(), planned.reason_code()), ("blocked", "autoscaling"));
+        let mut calls = kept.calls();
+        calls.sort();
+        assert_eq!(calls, ["Start i-c", "Stop i-b"], "a start needs no leave");
+        scenario.run(&["apply", "--auto-approve", "--power-off"]).exits(1);
+
+        scenario.write_configuration(&fleet(", allow_autoscaling: true"));
+        let stopped = scenario.apply().exits(0);
+        assert_eq!(stopped.lines.planned_of("a").warnings(), ["autoscaling_member"]);
+        scenario.write_configuration(&format!("defaults: {{ allow_autoscaling: true }}\n{}", fleet("")));
+        scenario.run(&["apply", "--auto-approve", "--power-off"]).exits(0);
+    }
+}
