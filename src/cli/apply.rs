@@ -20,7 +20,7 @@ use crate::aliyun::client::Client;
 use crate::execute::Limits;
 use crate::fleet::{CallLimits, Recorded};
 use crate::history::History;
-use crate::plan::{Plan, Request, SavedPlan, Shape, refuse_again};
+use crate::plan::{Block, Change, Plan, Request, SavedPlan, Shape, Then, Verdict, keep_refusals};
 use crate::reconcile::{self, Applied, Heard, Preview};
 use crate::render::json::v1;
 use crate::render::{human, words};
@@ -108,9 +108,17 @@ async fn under_lock(
     }
     let shape = saved.map_or_else(|| plan::shape(&arguments.shaping), |saved| saved.shape.clone());
     let clouds = connect(session, loaded).await?;
-    let mut preview = plan::look(session, loaded, &shape, recorded.as_ref(), &clouds).await?;
+    let mut preview =
+        plan::look(session, loaded, &shape, recorded.as_ref(), &clouds, arguments.allow_self_stop).await?;
     if let Some(saved) = saved {
-        refuse_again(&mut preview.plan, &saved.plan);
+        keep_refusals(&mut preview.plan, &saved.plan);
+        if arguments.allow_self_stop && saved.plan.changes.iter().any(spares_own_machine) {
+            session.console.say(
+                Level::Warning,
+                "this plan was saved on a machine that it spares, and --allow-self-stop adds no call to a saved plan: \
+                 apply without one to stop that machine too",
+            );
+        }
     }
     plan::show(session, &arguments.showing, &shape, &preview);
     if let Some(saved) = saved {
@@ -171,6 +179,14 @@ async fn under_lock(
         exit = if exit == Exit::Success { Exit::Failure } else { exit };
     }
     Ok(exit)
+}
+
+fn spares_own_machine(change: &Change) -> bool {
+    matches!(
+        change.verdict,
+        Verdict::Blocked(Block::OwnMachine)
+            | Verdict::Wait { then: Some(Then::Blocked(Block::OwnMachine)), .. }
+    )
 }
 
 /// Refuses a plan that holds what nobody has allowed by a flag, however it was approved.

@@ -163,6 +163,9 @@ pub(super) struct Apply {
     /// Allow more starts or stops than the limits of the configuration
     #[arg(long)]
     pub(super) allow_over_limit: bool,
+    /// Allow to stop the instance that powerform runs on, which ends the run
+    #[arg(long)]
+    pub(super) allow_self_stop: bool,
 }
 
 #[derive(Debug, Args)]

@@ -12,13 +12,14 @@ use super::{Level, Session};
 use crate::aliyun::client::{Client, Setup};
 use crate::aliyun::credentials::{self, Context, CredentialSource, Credentials, Wanted};
 use crate::aliyun::endpoint::{self, Endpoint};
+use crate::aliyun::metadata;
 use crate::aliyun::request::{Dialect, Format, Signature};
 use crate::aliyun::sts::Role;
 use crate::aliyun::surroundings::{METADATA_SERVICE, Surroundings};
 use crate::aliyun::transport::Transport;
 use crate::cloud::Clouds;
 use crate::config::{self, Network, ProviderSettings};
-use crate::fleet::{ProviderAlias, Region};
+use crate::fleet::{InstanceId, ProviderAlias, Region};
 use crate::simulator::Simulator;
 
 /// Where the region is looked for, if the file does not name it: the names of today, then those that the Alibaba
@@ -34,6 +35,9 @@ const REGION_VARIABLES: [&str; 7] = [
 ];
 /// Where the endpoint is looked for, if the file does not name it. The second is the Terraform provider's.
 const ENDPOINT_VARIABLES: [&str; 2] = ["ALIBABA_CLOUD_ENDPOINT_ECS", "ECS_ENDPOINT"];
+
+/// Names another address of the metadata service, on this machine only.
+const METADATA_VARIABLE: &str = "POWERFORM_METADATA_SERVICE";
 
 /// Makes the connection: looks for credentials, which may ask the services that give them. ECS is not asked yet.
 pub(super) async fn connect(session: &Session<'_>, loaded: &Loaded) -> Result<Clouds<Client>, Failure> {
@@ -80,8 +84,30 @@ pub(super) fn surroundings(session: &Session<'_>) -> Surroundings {
         variables: Arc::new(move |name| environment.variable(name)),
         home: environment.home(),
         clock: Arc::new(move || environment.now()),
-        metadata_service: METADATA_SERVICE.to_owned(),
+        metadata_service: metadata_service(session),
     }
+}
+
+/// The metadata service, or what stands in its place on this machine: nothing elsewhere, which could say anything.
+fn metadata_service(session: &Session<'_>) -> String {
+    let Some(address) = session.environment.variable(METADATA_VARIABLE) else {
+        return METADATA_SERVICE.to_owned();
+    };
+    if Endpoint::explicit(&address).is_ok_and(|endpoint| endpoint.is_loopback()) {
+        return address;
+    }
+    tracing::warn!(
+        "{METADATA_VARIABLE} names no address of this machine, such as http://127.0.0.1:8000, and is ignored"
+    );
+    METADATA_SERVICE.to_owned()
+}
+
+/// Which instance this process runs on, if it may be one that a plan speaks of. What is simulated never is.
+pub(super) async fn own_instance(session: &Session<'_>, loaded: &Loaded) -> Option<InstanceId> {
+    if loaded.configuration.provider.simulator.is_some() {
+        return None;
+    }
+    metadata::own_instance(&surroundings(session)).await
 }
 
 pub(super) fn wanted(provider: &ProviderSettings) -> Wanted {

@@ -61,5 +61,5 @@ async fn looked(session: &Session<'_>, loaded: &Loaded, shape: &Shape) -> Result
         }
     };
     let clouds = connect(session, loaded).await?;
-    Ok(look(session, loaded, shape, recorded.as_ref(), &clouds).await?.plan)
+    Ok(look(session, loaded, shape, recorded.as_ref(), &clouds, false).await?.plan)
 }

@@ -7,13 +7,13 @@ use anyhow::anyhow;
 
 use super::arguments::{Plan, Shaping, Showing};
 use super::configuration::{Loaded, load};
-use super::connection::connect;
+use super::connection::{connect, own_instance};
 use super::failure::{Exit, Failure};
 use super::{Level, Session, plan_file};
 use crate::cloud::{Cloud, Clouds, Rehearse};
 use crate::config::nearest;
 use crate::fleet::{CallLimits, Recorded};
-use crate::plan::{self, Call, NoMatch, Pattern, SavedPlan, Scope, Shape};
+use crate::plan::{self, Call, NoMatch, Pattern, SavedPlan, Scope, Shape, spare_own_machine};
 use crate::reconcile::{Preview, PreviewError, Unsettled, preflight, preview};
 use crate::render::json::v1;
 use crate::render::visible::visible;
@@ -47,7 +47,7 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Plan) -> Result<Exit,
     let recorded = store.load().await?;
     let clouds = connect(session, &loaded).await?;
     let shape = Shape { preflight: arguments.preflight, ..shape(&arguments.shaping) };
-    let mut preview = look(session, &loaded, &shape, recorded.as_ref(), &clouds).await?;
+    let mut preview = look(session, &loaded, &shape, recorded.as_ref(), &clouds, false).await?;
     if shape.preflight {
         rehearse(session, &loaded, &mut preview, &clouds).await?;
     }
@@ -104,20 +104,30 @@ pub(super) fn begin(session: &Session<'_>, showing: &Showing) -> anyhow::Result<
     Ok(())
 }
 
-/// Looks and decides; an interruption ends it.
+/// Looks and decides; an interruption ends it. A stop of the machine that this runs on is blocked, unless it is allowed.
 pub(super) async fn look<C: Cloud + 'static>(
     session: &Session<'_>,
     loaded: &Loaded,
     shape: &Shape,
     recorded: Option<&Recorded>,
     clouds: &Clouds<C>,
+    allow_self_stop: bool,
 ) -> Result<Preview, Failure> {
     let now = session.environment.now();
     let looking = preview(&loaded.configuration.desired, shape, recorded, clouds, now);
-    let preview = tokio::select! {
+    let mut preview = tokio::select! {
         preview = looking => preview.map_err(explain)?,
         () = session.interruption.asked() => return Err(Failure::Interrupted),
     };
+    if preview.plan.calls(Call::Stop) > 0 {
+        let own = tokio::select! {
+            own = own_instance(session, loaded) => own,
+            () = session.interruption.asked() => return Err(Failure::Interrupted),
+        };
+        if let Some(own) = own {
+            spare_own_machine(&mut preview.plan, &own, allow_self_stop);
+        }
+    }
     for failure in &preview.failures {
         let region =
             clouds.get(&failure.provider).map(|cloud| cloud.region().to_string()).unwrap_or_default();

@@ -30,7 +30,7 @@ pub use decide::plan;
 pub use limits::Excess;
 pub use order::{Cycle, remaining_chains};
 pub use outlook::{Chain, Outlook, moving_groups};
-pub use refuse::{refuse, refuse_again};
+pub use refuse::{keep_refusals, refuse, spare_own_machine};
 pub use request::Request;
 pub use saved::{SavedPlan, Shape};
 pub use scope::{Narrowed, NoMatch, Pattern, Scope, drift_only, narrow, power_off};
@@ -235,6 +235,8 @@ pub enum Block {
         /// The tag that says so, as `key=value`. Untrusted text.
         tag: String,
     },
+    /// It is the machine that powerform runs on.
+    OwnMachine,
     /// Asked beforehand by a rehearsal (`DryRun`), ECS refuses the call.
     Refused {
         /// The call.
@@ -327,6 +329,8 @@ pub enum Warning {
         /// The lock.
         reason: LockReason,
     },
+    /// It is the machine that powerform runs on, and its stop ends the run.
+    OwnMachine,
     /// Its Auto Scaling group may release it once it is stopped, which the entry allows.
     AutoScaling {
         /// The tag that says so, as `key=value`. Untrusted text.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{Change, Plan, Scope, Verdict};
+use super::{Block, Change, Plan, Scope, Verdict};
 use crate::fleet::{Address, CallLimits, InstanceKey, Seen};
 
 /// The format that this program writes, and the newest that it reads.
@@ -186,6 +186,7 @@ fn in_words(change: &Change) -> String {
         Verdict::Start { .. } => "start",
         Verdict::Stop { .. } => "stop",
         Verdict::Wait { .. } => "wait",
+        Verdict::Blocked(Block::OwnMachine) => "blocked, because powerform runs on it",
         Verdict::Blocked(_) => "blocked",
         Verdict::Release => return "release".to_owned(),
         Verdict::Any => "only looked at",

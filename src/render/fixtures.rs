@@ -202,6 +202,7 @@ pub(crate) fn every_block(text: &str) -> Vec<Block> {
         Block::Overdue,
         Block::PreventStop,
         Block::AutoScaling { tag: text.to_owned() },
+        Block::OwnMachine,
         Block::Refused {
             call: Call::Start,
             code: text.to_owned(),
@@ -257,6 +258,7 @@ pub(crate) fn every_warning(text: &str) -> Vec<Warning> {
         Warning::InitLocalDisk { local_disks: 2 },
         Warning::Spot,
         Warning::AutoScaling { tag: text.to_owned() },
+        Warning::OwnMachine,
         Warning::Recycling,
         Warning::StopModeDiffers { wanted: StopMode::StopCharging, is: StoppedMode::KeepCharging },
         Warning::StopModeDiffers { wanted: StopMode::KeepCharging, is: StoppedMode::StopCharging },

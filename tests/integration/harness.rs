@@ -19,10 +19,12 @@ use tempfile::TempDir;
 mod laws;
 mod lines;
 mod log;
+mod metadata;
 mod process;
 
 pub(crate) use self::lines::Lines;
 pub(crate) use self::log::CloudLog;
+pub(crate) use self::metadata::MetadataService;
 pub(crate) use self::process::{Ended, Running};
 
 /// What every account file of a scenario begins with. Boots take long enough to be seen, and no longer.
@@ -200,6 +202,8 @@ impl Scenario {
             .env_clear()
             .env("HOME", self.folder())
             .env("USER", "tester")
+            // Whether this machine is an ECS instance is of no concern to a test.
+            .env("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .args(self.configuration.iter().flat_map(|file| ["-f", file]))

@@ -1,9 +1,9 @@
 //! What ECS refuses when it is asked beforehand, and what that means for the rest of the plan.
 
 use super::world::{HARD, SOFT, START, World, address, held_up, key, stop, there};
-use crate::fleet::{Goal, Power, ProviderAlias};
+use crate::fleet::{Goal, InstanceId, Power, ProviderAlias};
 use crate::plan::saved::differences;
-use crate::plan::{Block, Call, Plan, Verdict, refuse, refuse_again};
+use crate::plan::{Block, Call, Plan, Then, Verdict, Warning, keep_refusals, refuse, spare_own_machine};
 
 fn no(call: Call) -> Block {
     Block::Refused {
@@ -73,14 +73,14 @@ fn what_was_refused_for_a_saved_plan_stays_refused_and_does_not_make_it_stale() 
     assert_ne!(differences(&saved, &world.plan()), [], "without its refusals the plan is another");
 
     let mut now = world.plan();
-    refuse_again(&mut now, &saved);
+    keep_refusals(&mut now, &saved);
     assert_eq!(differences(&saved, &now), []);
     assert_eq!(now.changes, saved.changes);
 
     // It was started by someone else: the plan rests on something that is no longer so.
     world.see("i-db", there(Power::Running));
     let mut now = world.plan();
-    refuse_again(&mut now, &saved);
+    keep_refusals(&mut now, &saved);
     assert!(differences(&saved, &now).iter().any(|difference| difference.address == address("db")));
 }
 
@@ -88,6 +88,55 @@ fn what_was_refused_for_a_saved_plan_stays_refused_and_does_not_make_it_stale() 
 fn a_refused_start_says_nothing_about_a_stop() {
     let saved = refused(shop(Goal::Running, Power::Stopped).plan(), "i-db", Call::Start);
     let mut now = shop(Goal::Stopped, Power::Running).plan();
-    refuse_again(&mut now, &saved);
+    keep_refusals(&mut now, &saved);
     assert_eq!(*verdict(&now, "db"), stop());
+}
+
+fn spared(mut plan: Plan, id: &str, allowed: bool) -> Plan {
+    spare_own_machine(&mut plan, &InstanceId::new(id).expect("valid"), allowed);
+    plan
+}
+
+#[test]
+fn the_machine_that_powerform_runs_on_is_not_stopped_nor_what_it_needs() {
+    let plan = spared(shop(Goal::Stopped, Power::Running).plan(), "i-app", false);
+    assert_eq!(*verdict(&plan, "app"), Verdict::Blocked(Block::OwnMachine));
+    assert_eq!(*verdict(&plan, "db"), held_up("app", "app"));
+    assert_eq!((verdict(&plan, "web"), verdict(&plan, "metrics")), (&stop(), &stop()));
+
+    let pending = World::new().entry("app", Goal::Stopped, there(Power::Pending), &[]).plan();
+    let then = Some(Then::Blocked(Block::OwnMachine));
+    let plan = spared(pending, "i-app", false);
+    assert_eq!(*verdict(&plan, "app"), Verdict::Wait { until: Goal::Stopped, then });
+}
+
+#[test]
+fn nothing_but_a_stop_of_its_own_machine_concerns_powerform() {
+    for (goal, power, id) in [
+        (Goal::Running, Power::Stopped, "i-app"),
+        (Goal::Running, Power::Running, "i-app"),
+        (Goal::Stopped, Power::Stopped, "i-app"),
+        (Goal::Stopped, Power::Stopping, "i-app"),
+        (Goal::Stopped, Power::Running, "i-elsewhere"),
+    ] {
+        let plan = shop(goal, power).plan();
+        assert_eq!(spared(plan.clone(), id, false).changes, plan.changes);
+        assert_eq!(spared(plan.clone(), id, true).changes, plan.changes);
+    }
+    let allowed = spared(shop(Goal::Stopped, Power::Running).plan(), "i-app", true);
+    assert_eq!((verdict(&allowed, "app"), verdict(&allowed, "db")), (&stop(), &stop()));
+    let app = allowed.changes.iter().find(|change| change.address == address("app")).expect("is there");
+    assert_eq!(app.warnings, [Warning::OwnMachine]);
+}
+
+#[test]
+fn what_a_saved_plan_spared_stays_spared_elsewhere() {
+    for power in [Power::Running, Power::Pending] {
+        let world = World::new().entry("app", Goal::Stopped, there(power), &[]);
+        let saved = spared(world.plan(), "i-app", false);
+        let mut now = world.plan();
+        assert!(!differences(&saved, &now).is_empty());
+        keep_refusals(&mut now, &saved);
+        assert_eq!(differences(&saved, &now), []);
+    }
 }

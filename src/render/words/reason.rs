@@ -156,6 +156,11 @@ pub fn block(block: &Block) -> Explanation {
             ),
             "take it out of the group or set it to Standby there, or write allow_autoscaling: true into its entry",
         ),
+        Block::OwnMachine => Explanation::new(
+            "powerform runs on it, and its stop would end this run in the middle of its work",
+            "run powerform elsewhere, leave it out with --exclude, or give --allow-self-stop to an apply without a saved \
+             plan",
+        ),
         Block::Refused { call, code, message: said, request_id, remedy } => {
             let call = match call {
                 Call::Start => "start",
@@ -262,6 +267,10 @@ pub fn warning(warning: &Warning) -> Explanation {
         Warning::AutoScaling { tag } => Explanation::new(
             format!("it belongs to an Auto Scaling group ({}), which may release what is stopped", name(tag)),
             "set it to Standby there first, or take allow_autoscaling out of its entry to keep it from being stopped",
+        ),
+        Warning::OwnMachine => Explanation::new(
+            "powerform runs on it: its stop ends this run, and nothing after it is awaited or recorded",
+            "leave it out with --exclude, and stop it from elsewhere; what is left then is for the next apply",
         ),
         Warning::Recycling => Explanation::new(
             "it is Running, as wanted, but ECS is taking it back",

@@ -1,6 +1,6 @@
 //! What stands between a plan and its calls: versions, limits, the machine itself, Auto Scaling groups, lost data.
 
-use crate::harness::Scenario;
+use crate::harness::{MetadataService, Scenario, World};
 
 #[test]
 fn a_file_for_another_version_is_refused_by_every_command_that_reads_it() {
@@ -112,4 +112,109 @@ fn a_member_of_an_auto_scaling_group_is_not_stopped_unless_its_entry_allows_it()
         scenario.write_configuration(&format!("defaults: {{ allow_autoscaling: true }}\n{}", fleet("")));
         scenario.run(&["apply", "--auto-approve", "--power-off"]).exits(0);
     }
+}
+
+/// `own` needs `db`; `free` has nothing to do with either. All run and shall be stopped.
+fn stopping() -> Scenario {
+    let account = "instances:
+  - { id: i-db, status: Running }
+  - { id: i-own, status: Running }
+  - { id: i-free, status: Running }
+";
+    let fleet = "instances:
+  db: { id: i-db, status: Stopped }
+  own: { id: i-own, status: Stopped, depends_on: [db] }
+  free: { id: i-free, status: Stopped }
+";
+    Scenario::in_world(World::Served, account, fleet)
+}
+
+/// Puts the scenario on an instance.
+fn move_to(scenario: &mut Scenario, service: &MetadataService) {
+    scenario.set("POWERFORM_METADATA_SERVICE", &service.address);
+    scenario.set("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "false");
+}
+
+#[test]
+fn powerform_does_not_stop_the_machine_that_it_runs_on() {
+    let mut scenario = stopping();
+    move_to(&mut scenario, &MetadataService::start(Some("i-own")));
+    let plan = scenario.plan().prints(&["powerform runs on it", "--allow-self-stop"]);
+    let reasons = ["own", "db", "free"].map(|at| plan.lines.planned_of(at).reason_code().to_owned());
+    assert_eq!(reasons, ["own_machine", "held_up", "newly_managed"]);
+    let applied = scenario.apply().exits(1);
+    assert_eq!(applied.calls(), ["Stop i-free"]);
+
+    let off = scenario.run(&["apply", "--auto-approve", "--allow-self-stop"]).exits(0);
+    assert_eq!(off.calls(), ["Stop i-own", "Stop i-db"]);
+    assert_eq!(off.lines.planned_of("own").warnings(), ["stops_own_machine"]);
+}
+
+#[test]
+fn powering_everything_off_spares_the_machine_that_powerform_runs_on() {
+    let mut scenario = Scenario::in_world(
+        World::Served,
+        "instances: [{ id: i-own, status: Running }, { id: i-free, status: Running }]\n",
+        "instances: { own: { id: i-own, status: Running }, free: { id: i-free, status: Running } }\n",
+    );
+    move_to(&mut scenario, &MetadataService::start(Some("i-own")));
+    let off = scenario.run(&["apply", "--auto-approve", "--power-off"]).exits(1);
+    assert_eq!(off.lines.planned_of("own").reason_code(), "own_machine");
+    assert_eq!(off.calls(), ["Stop i-free"]);
+}
+
+#[test]
+fn a_pending_machine_that_powerform_runs_on_is_awaited_and_not_stopped() {
+    let mut scenario = Scenario::in_world(
+        World::Served,
+        "instances: [{ id: i-own, status: Pending, start: 1h }]\n",
+        "instances: { own: { id: i-own, status: Stopped } }\n",
+    );
+    move_to(&mut scenario, &MetadataService::start(Some("i-own")));
+    let mut apply = scenario.start(&["apply", "--auto-approve"]);
+    apply.running().until("own is waited for", |running| running.stderr().contains("own: "));
+    scenario.click("i-own", "Running");
+    let kept = apply.finish().exits(1).prints(&["then: no stop if Running: powerform runs on it"]);
+    assert!(kept.calls().is_empty());
+}
+
+#[test]
+fn which_machine_this_is_matters_only_where_something_is_stopped_and_may_stay_unknown() {
+    let mut scenario = stopping();
+    let service = MetadataService::start(Some("i-own"));
+    move_to(&mut scenario, &service);
+    scenario.set("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "TRUE");
+    scenario.converge();
+    assert_eq!(service.asked(), 0, "asking is forbidden");
+    scenario.set("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "false");
+    scenario.plan();
+    scenario.write_configuration("instances: { own: { id: i-own, status: Running } }\n");
+    scenario.converge();
+    assert_eq!(service.asked(), 0, "nothing is stopped");
+
+    let mut scenario = stopping();
+    move_to(&mut scenario, &MetadataService::start(None));
+    scenario.converge();
+}
+
+#[test]
+fn a_saved_plan_stops_no_machine_that_it_is_applied_on_or_was_made_on() {
+    let mut scenario = stopping();
+    scenario.run(&["plan", "--out", "elsewhere.plan"]).exits(0);
+    move_to(&mut scenario, &MetadataService::start(Some("i-own")));
+    let words =
+        ["stale", "own: planned on Running, stop; now Running, blocked, because powerform runs on it"];
+    let refused = scenario.run(&["apply", "elsewhere.plan"]).exits(1).complains(&words);
+    assert!(refused.calls().is_empty());
+
+    scenario.run(&["plan", "--out", "here.plan"]).exits(0);
+    scenario.set("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true");
+    let spared = scenario.run(&["apply", "here.plan", "--allow-self-stop"]).exits(1);
+    let spared = spared.complains(&["--allow-self-stop adds no call to a saved plan"]);
+    assert_eq!(spared.calls(), ["Stop i-free"]);
+
+    scenario.run(&["plan", "--out", "elsewhere.plan"]).exits(0);
+    scenario.set("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "false");
+    let stopped = scenario.run(&["apply", "elsewhere.plan", "--allow-self-stop"]).exits(0);
+    assert_eq!(stopped.calls(), ["Stop i-own", "Stop i-db"]);
 }

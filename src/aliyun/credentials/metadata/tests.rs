@@ -1,6 +1,9 @@
 //! The metadata service as a scripted server.
 
+use std::time::Duration;
+
 use super::*;
+use crate::aliyun::metadata::{DISABLED, TOKEN_PATH};
 use crate::aliyun::scripted::{Asked, Said, Server};
 use crate::aliyun::surroundings::tests::surroundings;
 use crate::aliyun::transport::Transport;

@@ -155,5 +155,5 @@ fn every_block_and_warning_has_a_code_of_its_own_with_reason_and_remedy() {
             codes.insert(warning["code"].to_string());
         }
     }
-    assert_eq!(codes.len(), 13 + 8, "{codes:?}");
+    assert_eq!(codes.len(), 14 + 9, "{codes:?}");
 }
