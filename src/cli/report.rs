@@ -46,7 +46,7 @@ impl Page {
         let context = || format!("cannot write the report to {}", self.path.display());
         let mut file = temporary(&self.target).with_context(context)?;
         file.write_all(report::page(history).as_bytes()).with_context(context)?;
-        file.persist(&self.target).with_context(context)?;
+        file.persist(&self.target).map_err(|error| error.error).with_context(context)?;
         session.console.say(
             Level::Note,
             format_args!(
@@ -62,10 +62,16 @@ impl Page {
 /// A file beside the page that is to take its place. Everyone may read it whom the user lets: it is for showing around.
 fn temporary(target: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.exists() {
+        let missing = format!("there is no folder {}: make it, or name another file", folder.display());
+        return Err(std::io::Error::new(std::io::ErrorKind::NotFound, missing));
+    }
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.prefix(".powerform-report.").tempfile_in(folder)
+    // What is said of it names the file that nobody asked for.
+    let plain = |error: std::io::Error| std::io::Error::from(error.kind());
+    builder.prefix(".powerform-report.").tempfile_in(folder).map_err(plain)
 }
 
 /// Keeps the history of an apply that did, or should have done, anything. That it could not be kept changes nothing

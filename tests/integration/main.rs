@@ -4,6 +4,8 @@ mod architecture;
 #[cfg(unix)]
 mod harness;
 mod interop;
+#[cfg(unix)]
+mod pages;
 mod readme;
 #[cfg(unix)]
 mod runs;

@@ -1,4 +1,4 @@
-//! The page of one apply: its outcome, its timeline with the critical path, its order, and every event.
+//! The page of one apply: its outcome, its timeline with the critical path, who needs whom, and every event.
 //!
 //! One HTML document that needs nothing else: no network, no script to be read, and nothing that ECS or a file says can
 //! be anything but text in it. However large the apply, the page stays under [`LONGEST`]: what matters most is kept,
@@ -9,6 +9,7 @@ mod critical;
 mod events;
 mod html;
 mod lanes;
+mod order;
 mod outcome;
 #[cfg(test)]
 mod tests;
@@ -53,8 +54,9 @@ pub fn page(history: &History<'_>) -> String {
     let held_by = held_by(&history.plan, &lanes, history.parallelism.is_some());
     let path = critical_path(&lanes, &held_by);
     let last = history.events.iter().map(|event| event.at).max().unwrap_or_default();
-    // What is done after the last event, such as a last save, is not on the timeline.
-    let length = last.max(Duration::from_millis(1));
+    // What is done after the last event, such as a last save, is not on the timeline. A little room is left behind it,
+    // so that what is drawn at the very end can be seen.
+    let length = (last + last / 32).max(Duration::from_millis(1));
     let story = Story { history, lanes, held_by, path, length };
     let report = history.report();
     let verdict = Ending::of(&history.plan, &report, history.is_saved).verdict;
@@ -64,6 +66,7 @@ pub fn page(history: &History<'_>) -> String {
     page.push_str("<main>\n");
     outcome::section(&mut page, &story, verdict);
     timeline::section(&mut page, &story);
+    order::section(&mut page, &story);
     events::section(&mut page, &story);
     page.push_str("</main>\n");
     foot(&mut page, history);
@@ -89,7 +92,7 @@ fn head(page: &mut String, history: &History<'_>, verdict: RunVerdict) {
          <a class=\"skip\" href=\"#timeline\">Skip to the timeline</a>\n\
          <header>\n<div class=\"brand\">powerform</div>\n\
          <nav aria-label=\"Parts of this page\"><a href=\"#outcome\">Outcome</a><a href=\"#timeline\">Timeline</a>\
-         <a href=\"#events\">Events</a></nav>\n\
+         <a href=\"#order\">Order</a><a href=\"#events\">Events</a></nav>\n\
          <div class=\"js themes\" role=\"group\" aria-label=\"Colours\" hidden></div>\n</header>\n",
         script_hash(),
         verdict.word(),

@@ -1,4 +1,4 @@
-//! The first part of the page: how it ended, what somebody has to see to, and the chain that took the time.
+//! The first part of the page: how it ended, what needs attention, and the chain that took the time.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -105,7 +105,7 @@ fn tiles(page: &mut String, story: &Story<'_>) {
     page.push_str("</ul>\n");
 }
 
-/// What somebody has to see to: each kind of trouble, and within it each explanation once, however many share it.
+/// What needs attention: each kind of trouble, and within it each explanation once, however many share it.
 fn trouble(page: &mut String, story: &Story<'_>) {
     let mut kinds: BTreeMap<(Outcome, usize), (&Explanation, Vec<&Lane<'_>>)> = BTreeMap::new();
     let mut known: BTreeMap<(Outcome, String), usize> = BTreeMap::new();
@@ -122,7 +122,7 @@ fn trouble(page: &mut String, story: &Story<'_>) {
     if pieces.is_empty() {
         return;
     }
-    page.push_str("<h2>What to see to</h2>\n<div class=\"todo\">\n");
+    page.push_str("<h2>What needs attention</h2>\n<div class=\"todo\">\n");
     let mut last = None;
     for ((outcome, _), piece) in pieces {
         if last != Some(outcome) {

@@ -18,10 +18,16 @@
 
   // Colours: as the system has them, until someone chooses.
   const themes = one(".themes");
+  const inDark = [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules])
+    .filter((rule) => rule instanceof CSSMediaRule && rule.media.mediaText.includes("prefers-color-scheme"));
   const choices = [["Auto", "light dark"], ["Light", "light"], ["Dark", "dark"]].map(([name, scheme]) => {
     const button = make("button", { type: "button", textContent: name });
     button.addEventListener("click", () => {
       document.documentElement.style.colorScheme = scheme;
+      // The picture asks the system, and so has to be told.
+      for (const rule of inDark) {
+        rule.media.mediaText = { "light": "not all", "dark": "all" }[scheme] ?? "(prefers-color-scheme: dark)";
+      }
       choices.forEach((other) => press(other, other === button));
     });
     return button;
@@ -102,7 +108,7 @@
       add("Instance", small && small.textContent);
       add("Outcome", row.cells[1].lastChild.textContent);
       add("Took", row.cells[2].textContent);
-      add("In words", one(".tip", row).textContent);
+      add("In words", one(".told", row).textContent);
       const steps = make("ol");
       for (const event of eventsOf.get(row.dataset.i) ?? []) {
         const item = make("li", {}, make("span", { textContent: event.cells[0].textContent }), make("span", { textContent: event.cells[2].textContent }));
@@ -126,7 +132,7 @@
     });
     body.addEventListener("pointerover", (event) => {
       const cell = event.target.closest("td.l");
-      if (cell && !cell.title) cell.title = one(".tip", cell).textContent;
+      if (cell && !cell.title) cell.title = one(".told", cell).textContent;
     });
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && opened) {

@@ -197,7 +197,7 @@ fn hostile_text_stays_text_and_short() {
             let page = page(&history);
             assert_eq!(page.matches("<script").count(), 1, "{mark}");
             assert_eq!(page.matches("</script").count(), 1, "{mark}");
-            for tag in ["<img", "<svg onload", "<!--", "onerror=alert(1)>", "]]>"] {
+            for tag in ["<img", "<svg", "<!--", "onerror=alert(1)>", "]]>"] {
                 assert_eq!(page.matches(tag).count(), clean.matches(tag).count(), "{tag} of {mark}");
             }
             assert!(
@@ -283,6 +283,8 @@ fn only_the_script_of_the_page_may_run() {
     assert!(
         page.contains(&format!("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{hash}'"))
     );
+    // The name of SVG's language, and the tips of its arrows, are no addresses.
+    let page = page.replace("http://www.w3.org/2000/svg", "").replace("url(#", "");
     for outside in ["http://", "https://", "url(", "@import", "src="] {
         assert!(!page.contains(outside), "the page names {outside}");
     }

@@ -55,9 +55,8 @@ pub(super) fn section(page: &mut String, story: &Story<'_>) {
         .map(|position| (place(story, *position), row(story, *position, on_path[*position])));
     let (rows, left_out) = within(ROOM, pieces, story.lanes.len());
 
-    legend(page);
+    legend(page, story);
     if left_out > 0 {
-        // Writing to a string cannot fail.
         let _ = writeln!(
             page,
             "<p class=\"note\">This page has room for {} of the {} instances: the critical path, what went wrong, and \
@@ -84,15 +83,34 @@ pub(super) fn section(page: &mut String, story: &Story<'_>) {
     page.push_str("</tbody></table></div>\n</section>\n");
 }
 
-fn legend(page: &mut String) {
-    page.push_str(
-        "<ul class=\"legend\" aria-hidden=\"true\"><li><i class=\"w\"></i>waits for others</li>\
-         <li><i class=\"c\"></i>being called</li><li><i class=\"t s\"></i>starting</li>\
-         <li><i class=\"t p\"></i>stopping</li><li><i class=\"t a\"></i>on its way by itself</li>\
-         <li><i class=\"t f\"></i>failed</li><li><i class=\"t n\"></i>not awaited</li>\
-         <li><i class=\"t s o\"></i>critical path</li><li><i class=\"m\"></i>sent again</li>\
-         <li><i class=\"z\"></i>throttled</li></ul>\n",
-    );
+/// What the drawing uses, and no more. It repeats for the eye what each row says in words.
+fn legend(page: &mut String, story: &Story<'_>) {
+    let lanes = || story.lanes.iter().filter(|lane| lane.turn.is_some());
+    let ended = |outcome| lanes().any(|lane| lane.outcome == outcome);
+    page.push_str("<ul class=\"legend\" aria-hidden=\"true\">");
+    for (is_used, class, words) in [
+        (lanes().any(|lane| lane.turn > Some(SHORT)), "w", "waits for others"),
+        (lanes().any(|lane| lane.accepted > lane.turn), "c", "being called"),
+        (ended(Outcome::Started), "t s", "starting"),
+        (ended(Outcome::Stopped), "t p", "stopping"),
+        (ended(Outcome::Arrived), "t a", "on its way by itself"),
+        (ended(Outcome::Failed), "t f", "failed"),
+        (ended(Outcome::NotReached), "t n", "not awaited"),
+        (lanes().any(|lane| lane.arrived.is_some()), "r s", "becoming ready"),
+        (!story.path.is_empty(), "t o", "critical path"),
+        (lanes().any(|lane| !lane.retries.is_empty()), "m", "sent again"),
+        (
+            story.history.events.iter().any(|it| matches!(it.kind, EventKind::Throttled { .. })),
+            "z",
+            "throttled",
+        ),
+    ] {
+        if is_used {
+            // Writing to a string cannot fail.
+            let _ = write!(page, "<li><i class=\"{class}\"></i>{words}</li>");
+        }
+    }
+    page.push_str("</ul>\n");
 }
 
 fn weight(outcome: Outcome) -> u8 {
@@ -137,7 +155,7 @@ fn row(story: &Story<'_>, position: usize, is_on_path: bool) -> String {
         lane.outcome.word()
     );
     bar(&mut row, story, lane);
-    let _ = writeln!(row, "<span class=tip>{}</span>", text(&sentence(story, position, is_on_path)));
+    let _ = writeln!(row, "<span class=told>{}</span>", text(&sentence(story, position, is_on_path)));
     row
 }
 

@@ -84,7 +84,10 @@ fn a_page_that_could_not_be_written_is_found_out_before_anything_is_looked_at() 
     let scenario = Scenario::new(ACCOUNT, CONFIGURATION);
     fs::create_dir(scenario.folder().join("folder")).unwrap();
     for (path, why) in [
-        ("missing/report.html", "cannot write the report to missing/report.html: "),
+        (
+            "missing/report.html",
+            "cannot write the report to missing/report.html: there is no folder missing: make it, or name another file",
+        ),
         ("folder", "it is not a file: name one, for example report.html"),
         ("/dev/null", "it is not a file: name one, for example report.html"),
         ("/proc/self/report.html", "cannot write the report to /proc/self/report.html: "),
