@@ -105,6 +105,12 @@ impl Client {
         })
     }
 
+    /// Where its credentials come from.
+    #[must_use]
+    pub fn credentials(&self) -> &CredentialSource {
+        self.connection.source()
+    }
+
     /// By how much this machine's clock was ahead of ECS's when ECS answered last; negative where it was behind.
     /// Nothing before the first answer. It includes the way of the answer and is exact to a second or two.
     #[must_use]

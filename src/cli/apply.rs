@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::arguments::Apply;
 use super::configuration::{Loaded, load};
-use super::connection::connect;
+use super::connection::{accounts, connect};
 use super::failure::{Exit, Failure};
 use super::progress::Progress;
 use super::{Level, Session, approval, plan, plan_file, report};
@@ -108,6 +108,9 @@ async fn under_lock(
     }
     let shape = saved.map_or_else(|| plan::shape(&arguments.shaping), |saved| saved.shape.clone());
     let clouds = connect(session, loaded).await?;
+    if let Some(saved) = saved {
+        plan_file::check_accounts(saved, &accounts(&clouds))?;
+    }
     let mut preview =
         plan::look(session, loaded, &shape, recorded.as_ref(), &clouds, arguments.allow_self_stop).await?;
     if let Some(saved) = saved {

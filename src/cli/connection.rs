@@ -1,5 +1,6 @@
 //! Joins a configuration to the cloud that it names: ECS itself, or the embedded simulator.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::aliyun::transport::Transport;
 use crate::cloud::Clouds;
 use crate::config::{self, Network, ProviderSettings};
 use crate::fleet::{InstanceId, ProviderAlias, Region};
+use crate::plan::saved::Account;
 use crate::simulator::Simulator;
 
 /// Where the region is looked for, if the file does not name it: the names of today, then those that the Alibaba
@@ -100,6 +102,18 @@ fn metadata_service(session: &Session<'_>) -> String {
         "{METADATA_VARIABLE} names no address of this machine, such as http://127.0.0.1:8000, and is ignored"
     );
     METADATA_SERVICE.to_owned()
+}
+
+/// Whose credentials are used, by provider.
+pub(super) fn accounts(clouds: &Clouds<Client>) -> BTreeMap<ProviderAlias, Account> {
+    let account = |cloud: &Client| {
+        let credentials = cloud.credentials();
+        Account {
+            source: credentials.place().to_owned(),
+            fingerprint: credentials.account().map(str::to_owned),
+        }
+    };
+    clouds.iter().map(|(alias, cloud)| (alias.clone(), account(cloud))).collect()
 }
 
 /// Which instance this process runs on, if it may be one that a plan speaks of. What is simulated never is.

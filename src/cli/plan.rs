@@ -7,7 +7,7 @@ use anyhow::anyhow;
 
 use super::arguments::{Plan, Shaping, Showing};
 use super::configuration::{Loaded, load};
-use super::connection::{connect, own_instance};
+use super::connection::{accounts, connect, own_instance};
 use super::failure::{Exit, Failure};
 use super::{Level, Session, plan_file};
 use crate::cloud::{Cloud, Clouds, Rehearse};
@@ -65,6 +65,7 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Plan) -> Result<Exit,
             serial: recorded.as_ref().map_or(0, |recorded| recorded.serial),
             configuration: loaded.configuration.digest.clone(),
             limits: loaded.configuration.limits,
+            accounts: accounts(&clouds),
             shape,
             plan: preview.plan,
         };

@@ -1,5 +1,6 @@
 //! Plan files on disk, and whether one still holds.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -8,8 +9,8 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow};
 
 use super::configuration::Loaded;
-use crate::fleet::Recorded;
-use crate::plan::saved::{self, SavedPlan};
+use crate::fleet::{ProviderAlias, Recorded};
+use crate::plan::saved::{self, Account, SavedPlan};
 use crate::reconcile::Preview;
 use crate::render::words;
 
@@ -63,6 +64,24 @@ pub(super) fn check_origin(
         });
     }
     refuse_if(&differences)
+}
+
+/// Refuses a plan that was made with credentials of another account: before they are used.
+pub(super) fn check_accounts(
+    saved: &SavedPlan,
+    now: &BTreeMap<ProviderAlias, Account>,
+) -> anyhow::Result<()> {
+    let words: Vec<String> = saved::other_accounts(saved, now)
+        .into_iter()
+        .map(|(alias, then, now)| {
+            format!(
+                "the credentials for {alias} are of another account, or of another kind: then from {}, now from {}",
+                words::message(&then.source),
+                words::message(&now.source)
+            )
+        })
+        .collect();
+    refuse_if(&words)
 }
 
 /// Refuses a plan if a look now leads to another one.

@@ -32,7 +32,10 @@ pub(super) async fn show(session: &Session<'_>, arguments: &Show) -> Result<Exit
         let saved = plan_file::read(&session.path(path))?;
         if arguments.json {
             session.console.document(&v1::saved_plan(&saved));
-        } else if saved.shape.refresh_only {
+            return Ok(Exit::Success);
+        }
+        session.console.result(&human::saved_plan(&saved));
+        if saved.shape.refresh_only {
             session.console.result(&human::drift(&saved.plan, session.console.out_style(), arguments.all));
         } else {
             session.console.result(&human::plan(&saved.plan, session.console.out_style(), arguments.all));

@@ -3,7 +3,7 @@
 //! A plan file holds no credential. Its checksum finds damage, not malice: trust a plan file as you trust the
 //! configuration.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::{Block, Change, Plan, Scope, Verdict};
-use crate::fleet::{Address, CallLimits, InstanceKey, Seen};
+use crate::fleet::{Address, CallLimits, InstanceKey, ProviderAlias, Seen};
 
 /// The format that this program writes, and the newest that it reads.
 pub const FORMAT_VERSION: u64 = 1;
@@ -33,6 +33,25 @@ pub struct Shape {
     pub preflight: bool,
 }
 
+/// Whose credentials a plan was made with. Holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Where they came from, in words.
+    pub source: String,
+    /// The same for everything that can be told to be of the same account. None where nothing can be told.
+    pub fingerprint: Option<String>,
+}
+
+impl Account {
+    /// Whether this is another one than that, as far as can be told.
+    fn differs_from(&self, other: &Self) -> bool {
+        match (&self.fingerprint, &other.fingerprint) {
+            (Some(one), Some(other)) => one != other,
+            (None, _) | (_, None) => false,
+        }
+    }
+}
+
 /// A plan, and everything that it rests on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SavedPlan {
@@ -47,6 +66,9 @@ pub struct SavedPlan {
     /// How many calls it may hold before an apply asks for a word more, by that configuration.
     #[serde(default)]
     pub limits: CallLimits,
+    /// Whose credentials it was made with, by provider.
+    #[serde(default)]
+    pub accounts: BTreeMap<ProviderAlias, Account>,
     /// How it was asked for.
     pub shape: Shape,
     /// The plan.
@@ -121,6 +143,16 @@ pub fn read(text: &[u8]) -> Result<SavedPlan, Refused> {
 fn checksum(value: &serde_json::Value) -> String {
     let text = serde_json::to_vec(value).unwrap_or_default();
     Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The providers whose credentials are of another account than those that a plan was made with: which, then, and now.
+#[must_use]
+pub fn other_accounts<'a>(
+    saved: &'a SavedPlan,
+    now: &'a BTreeMap<ProviderAlias, Account>,
+) -> Vec<(&'a ProviderAlias, &'a Account, &'a Account)> {
+    let both = saved.accounts.iter().filter_map(|(alias, then)| Some((alias, then, now.get(alias)?)));
+    both.filter(|(_, then, now)| then.differs_from(now)).collect()
 }
 
 /// One instance about which a plan made now differs from the saved one.

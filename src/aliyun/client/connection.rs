@@ -82,7 +82,6 @@ impl Connection {
         Arc::clone(limiters.entry(action).or_insert_with(new))
     }
 
-    #[cfg(test)]
     pub(super) fn source(&self) -> &CredentialSource {
         &self.credentials
     }

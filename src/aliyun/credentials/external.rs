@@ -9,6 +9,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 
 use super::Credentials;
+use super::account::Account;
 use super::issued::{SecretObject, read_time};
 use super::provider::{Context, Grant, Lifetime, Missing};
 
@@ -95,7 +96,8 @@ fn read(object: &SecretObject, source: &str) -> Result<Grant, String> {
         security_token,
         source: source.to_owned(),
     };
-    Ok(Grant { lifetime, ..Grant::lasting(credentials) })
+    // It may give others each time.
+    Ok(Grant { lifetime, account: Account::Unknown, ..Grant::lasting(credentials) })
 }
 
 /// Splits a command into words as a POSIX shell does, quotes and backslashes included; everything else that a shell

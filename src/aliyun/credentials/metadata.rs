@@ -2,6 +2,7 @@
 //!
 //! How that is asked is said in [`crate::aliyun::metadata`].
 
+use super::account::Account;
 use super::issued::{Issued, SecretObject};
 use super::provider::{Context, Fetching, Grant, Missing, Provider};
 use crate::aliyun::metadata::{CONNECT_TIMEOUT, NoService, Service};
@@ -49,7 +50,9 @@ pub(super) async fn fetch(context: &Context, role: Option<&str>) -> Result<Grant
     if object.text("Code") != Some("Success") {
         return Err(broken("it doesn't say Success".to_owned()));
     }
-    Ok(Issued::read(&object).map_err(broken)?.grant(format!("the RAM role {role} of this ECS instance")))
+    let grant =
+        Issued::read(&object).map_err(broken)?.grant(format!("the RAM role {role} of this ECS instance"));
+    Ok(Grant { account: Account::InstanceRole(role), ..grant })
 }
 
 /// The role that the instance has.

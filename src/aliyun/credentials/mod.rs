@@ -5,6 +5,7 @@
 //! signing a request and [`Credentials::redact`], which takes them out of texts. What files, programs and servers say
 //! is never quoted where it may hold one.
 
+mod account;
 mod chain;
 mod cli_profile;
 mod environment;

@@ -5,6 +5,7 @@ use std::path::Path;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::SESSION_NAME;
+use super::account::Account;
 use super::provider::{Context, Fetching, Grant, Missing, Provider};
 use super::role::sts;
 use crate::aliyun::sts::Role;
@@ -71,6 +72,7 @@ impl OidcRole<'_> {
         let token: SecretString = token.into();
         let sts = sts(context, sts_region, vpc, None)?;
         let issued = sts.assume_role_with_oidc(self.provider_arn, &token, self.role).await;
-        Ok(issued.map_err(|error| Missing::broken(error.to_string()))?.grant(source.to_owned()))
+        let grant = issued.map_err(|error| Missing::broken(error.to_string()))?.grant(source.to_owned());
+        Ok(Grant { account: Account::Role(self.role.arn.clone()), ..grant })
     }
 }

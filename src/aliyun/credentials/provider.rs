@@ -7,6 +7,7 @@ use std::pin::Pin;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Credentials;
+use super::account::Account;
 use crate::aliyun::surroundings::Surroundings;
 use crate::aliyun::transport::Transport;
 use crate::fleet::Region;
@@ -76,6 +77,8 @@ impl fmt::Display for Missing {
 pub(super) struct Grant {
     pub(super) credentials: Credentials,
     pub(super) lifetime: Lifetime,
+    /// Whose they are.
+    pub(super) account: Account,
     /// What is odd about the place that they come from.
     pub(super) warnings: Vec<String>,
 }
@@ -104,7 +107,12 @@ pub(super) enum Age {
 
 impl Grant {
     pub(super) fn lasting(credentials: Credentials) -> Self {
-        Self { credentials, lifetime: Lifetime::Unknown, warnings: Vec::new() }
+        // A token goes with keys that somebody gave for a while.
+        let account = match credentials.security_token {
+            None => Account::Key(credentials.access_key_id.clone()),
+            Some(_) => Account::Unknown,
+        };
+        Self { credentials, lifetime: Lifetime::Unknown, account, warnings: Vec::new() }
     }
 
     /// How old they are, if they were given at one time and it is another now.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::account::Account;
 use super::provider::{Context, Fetching, Grant, Missing, Provider};
 use super::{CredentialSource, Credentials, SESSION_NAME};
 use crate::aliyun::endpoint::Endpoint;
@@ -42,7 +43,8 @@ impl Provider for AssumedRole {
                 issued = sts.assume_role(&base, &self.role).await;
             }
             let source = format!("the role {}, taken on from {}", self.role.arn, self.base.place());
-            Ok(issued.map_err(|error| broken(&error))?.grant(source))
+            let grant = issued.map_err(|error| broken(&error))?.grant(source);
+            Ok(Grant { account: Account::Role(self.role.arn.clone()), ..grant })
         })
     }
 }
@@ -50,7 +52,7 @@ impl Provider for AssumedRole {
 /// Takes a role on, once.
 pub(super) async fn assume(sts: &Sts, by: &Credentials, role: &Role, source: &str) -> Result<Grant, Missing> {
     let issued = sts.assume_role(by, role).await.map_err(|error| Missing::broken(error.to_string()))?;
-    Ok(issued.grant(source.to_owned()))
+    Ok(Grant { account: Account::Role(role.arn.clone()), ..issued.grant(source.to_owned()) })
 }
 
 /// STS as the variables say; else as the caller says; else for the VPC or the world, as the region allows.

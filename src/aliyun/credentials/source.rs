@@ -19,6 +19,7 @@ pub struct CredentialSource(Arc<Inner>);
 
 struct Inner {
     place: String,
+    account: Option<String>,
     origin: Option<Origin>,
     held: Mutex<Held>,
     /// Whose turn it is to ask for new ones.
@@ -60,15 +61,24 @@ impl CredentialSource {
 
     fn new(grant: Grant, given: Timestamp, origin: Option<Origin>) -> Self {
         let place = grant.credentials.source.clone();
+        let account = grant.account.fingerprint();
         let credentials = Arc::new(grant.credentials.clone());
         let held = Mutex::new(Held { credentials, grant, given, failed: None });
-        Self(Arc::new(Inner { place, origin, held, turn: Turn::new(()) }))
+        Self(Arc::new(Inner { place, account, origin, held, turn: Turn::new(()) }))
     }
 
     /// Where the credentials come from, in words.
     #[must_use]
     pub fn place(&self) -> &str {
         &self.0.place
+    }
+
+    /// A fingerprint of the account that they belong to, which holds no secret: another one means another account, or
+    /// credentials of another kind. Equal ones of the same instance role's name may still be of two accounts. None where
+    /// nothing about the credentials lasts.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        self.0.account.as_deref()
     }
 
     /// The credentials to sign with now. New ones are asked for when the held ones are about to expire, by one caller

@@ -1,10 +1,12 @@
 //! Plans narrowed to some instances, turned into everything off, and to what moved; and plans that are saved.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use super::world::{HARD, NOW, SOFT, World, there};
-use crate::fleet::{CallLimits, Goal, Power};
-use crate::plan::saved::{self, Refused};
+use crate::fleet::{CallLimits, Goal, Power, ProviderAlias};
+use crate::plan::saved::{self, Account, Refused};
 use crate::plan::{Narrowed, Pattern, Plan, SavedPlan, Scope, Shape, Verdict, Why, drift_only, narrow};
 
 /// db <- app (three) <- web; metrics is softly needed by web; cache is in sync and hard-needed by app.
@@ -121,6 +123,11 @@ fn refreshing_shows_only_what_moved_and_does_nothing() {
     assert_eq!(plan.changes[0].verdict, Verdict::InSync);
 }
 
+fn accounts(fingerprint: Option<&str>) -> BTreeMap<ProviderAlias, Account> {
+    let fingerprint = fingerprint.map(str::to_owned);
+    BTreeMap::from([(ProviderAlias::main(), Account { source: "a test".to_owned(), fingerprint })])
+}
+
 fn saved(plan: Plan) -> SavedPlan {
     SavedPlan {
         limits: CallLimits { starts: Some(1), stops: None },
@@ -128,6 +135,7 @@ fn saved(plan: Plan) -> SavedPlan {
         lineage: Some(Uuid::nil()),
         serial: 3,
         configuration: "digest".to_owned(),
+        accounts: accounts(Some("one")),
         shape: Shape::default(),
         plan,
     }
@@ -140,7 +148,28 @@ fn a_saved_plan_reads_back_as_it_was_written() {
     assert_eq!(after.plan.changes, before.plan.changes);
     assert_eq!(after.plan.groups, before.plan.groups);
     assert_eq!((after.serial, after.lineage, after.shape), (before.serial, before.lineage, before.shape));
-    assert_eq!(after.limits, before.limits);
+    assert_eq!((after.limits, after.accounts), (before.limits, before.accounts));
+}
+
+#[test]
+fn a_saved_plan_is_of_another_account_only_where_that_can_be_told() {
+    let mut saved = saved(shop(Goal::Running, &Power::Stopped).plan());
+    for (then, now, differ) in [
+        (Some("one"), Some("one"), false),
+        (Some("one"), Some("other"), true),
+        (Some("one"), None, false),
+        (None, Some("one"), false),
+        (None, None, false),
+    ] {
+        saved.accounts = accounts(then);
+        assert_eq!(
+            saved::other_accounts(&saved, &accounts(now)).len(),
+            usize::from(differ),
+            "{then:?} {now:?}"
+        );
+    }
+    saved.accounts.clear();
+    assert_eq!(saved::other_accounts(&saved, &accounts(Some("one"))), []);
 }
 
 #[test]

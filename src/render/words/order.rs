@@ -1,8 +1,8 @@
 //! What a step waits for, in words.
 
-use super::{LISTED, list, reason::up_or_down};
+use super::{LISTED, list, name, reason::up_or_down};
 use crate::fleet::{EntryName, Goal, Strength};
-use crate::plan::{Change, Plan, moving_groups};
+use crate::plan::{Change, Pattern, Plan, Scope, moving_groups};
 
 /// What the steps of each group wait for: one sentence for a group, however many instances it has.
 #[derive(Debug, Clone)]
@@ -43,6 +43,23 @@ impl Order {
     pub fn of_change(&self, change: &Change) -> Option<&str> {
         change.verdict.request()?;
         self.sentences.get(change.entry?.at())?.as_deref()
+    }
+}
+
+/// What a plan is narrowed to: `narrowed to app and db*, without web`. Nothing if it is not.
+#[must_use]
+pub fn narrowed(scope: &Scope) -> Option<String> {
+    let names = |patterns: &[Pattern]| {
+        let names: Vec<_> = patterns.iter().map(|pattern| name(&pattern.0).into_owned()).collect();
+        list(&names, names.len())
+    };
+    match (scope.targets.is_empty(), scope.excludes.is_empty()) {
+        (true, true) => None,
+        (false, true) => Some(format!("narrowed to {}", names(&scope.targets))),
+        (true, false) => Some(format!("made without {}", names(&scope.excludes))),
+        (false, false) => {
+            Some(format!("narrowed to {}, without {}", names(&scope.targets), names(&scope.excludes)))
+        }
     }
 }
 

@@ -218,3 +218,26 @@ fn a_saved_plan_stops_no_machine_that_it_is_applied_on_or_was_made_on() {
     let stopped = scenario.run(&["apply", "elsewhere.plan", "--allow-self-stop"]).exits(0);
     assert_eq!(stopped.calls(), ["Stop i-own", "Stop i-db"]);
 }
+
+#[test]
+fn a_look_that_shows_none_of_many_known_instances_ends_the_run() {
+    for (known, ends) in [(9, false), (10, true)] {
+        let ids: Vec<String> = (0..known).map(|number| format!("i-{number}")).collect();
+        let instances: String =
+            ids.iter().map(|id| format!("  - {{ id: {id}, status: Running }}\n")).collect();
+        let fleet = format!("instances: {{ app: {{ ids: [{}], status: Running }} }}\n", ids.join(", "));
+        let scenario = Scenario::new(&format!("instances:\n{instances}"), &fleet);
+        scenario.converge();
+        let record = std::fs::read(scenario.state()).unwrap();
+        scenario.write_account("instances: [{ id: i-other }]\n");
+        if ends {
+            let words = ["none of the 10 instances", "the credentials may not be allowed to see them"];
+            scenario.run(&["plan"]).exits(1).complains(&words);
+            scenario.apply().exits(1).complains(&words);
+        } else {
+            let plan = scenario.plan();
+            assert_eq!(plan.lines.planned_of("app[i-0]").reason_code(), "not_visible");
+        }
+        assert_eq!(std::fs::read(scenario.state()).unwrap(), record, "nothing is forgotten");
+    }
+}

@@ -1,6 +1,6 @@
 //! Plans that are saved, narrowed, turned into everything off, or only look back.
 
-use crate::harness::Scenario;
+use crate::harness::{Scenario, World};
 
 const ACCOUNT: &str =
     "instances: [{ id: i-db }, { id: i-app1 }, { id: i-app2 }, { id: i-web }, { id: i-free }]\n";
@@ -142,4 +142,103 @@ fn refreshing_shows_and_records_what_moved_and_touches_nothing() {
     let plan = scenario.plan();
     assert!(plan.lines.of_type("resource_drift").is_empty(), "it is known by now");
     assert_eq!(plan.lines.planned_of("web").action(), "start");
+}
+
+#[test]
+fn a_saved_plan_of_another_account_is_refused_before_its_credentials_are_used() {
+    let mut scenario = Scenario::in_world(World::Served, ACCOUNT, SHOP);
+    let plan = scenario.run(&["plan", "--out", "p.plan"]).exits(0);
+    plan.complains(&["default: cn-hangzhou, credentials from the environment (ALIBABA_CLOUD_ACCESS_KEY_ID)"]);
+    let saved = std::fs::read_to_string(scenario.folder().join("p.plan")).unwrap();
+    assert!(!saved.contains("sim-key") && !saved.contains(crate::harness::SECRET), "{saved}");
+    let document = scenario.run(&["show", "p.plan", "--json"]).exits(0).stdout;
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    assert_eq!(document["accounts"]["default"]["fingerprint"].as_str().map(str::len), Some(64));
+    scenario
+        .run(&["show", "p.plan"])
+        .exits(0)
+        .prints(&["for default with credentials from the environment (ALIBABA_CLOUD_ACCESS_KEY_ID)"]);
+
+    scenario.set("ALIBABA_CLOUD_ACCESS_KEY_ID", "other-key");
+    let refused = scenario.run(&["apply", "p.plan"]).exits(1);
+    let refused = refused.complains(&["stale", "the credentials for default are of another account"]);
+    assert!(refused.log.lines().is_empty(), "nothing is asked with them");
+    scenario.set("ALIBABA_CLOUD_ACCESS_KEY_ID", "sim-key");
+    scenario.run(&["apply", "p.plan"]).exits(0);
+}
+
+#[test]
+fn what_a_saved_plan_was_narrowed_to_stays_with_it() {
+    let scenario = shop();
+    scenario
+        .run(&["plan", "--out", "p.plan", "--target", "app", "--target", "w*", "--exclude", "free"])
+        .exits(0);
+    let document = scenario.run(&["show", "p.plan", "--json"]).exits(0).stdout;
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    assert_eq!(document["targets"], serde_json::json!(["app", "w*"]));
+    assert_eq!(document["excludes"], serde_json::json!(["free"]));
+    scenario.run(&["show", "p.plan"]).exits(0).prints(&["It is narrowed to app and w*, without free."]);
+    let applied = scenario.run(&["apply", "p.plan"]).exits(0).complains(&["taken in too", "db"]);
+    assert_eq!(sorted(applied.calls()), ["Start i-app1", "Start i-app2", "Start i-db", "Start i-web"]);
+}
+
+#[test]
+fn a_narrowed_plan_releases_only_what_is_targeted() {
+    let scenario = shop();
+    scenario.converge();
+    let without_free = SHOP.replace("  free: { id: i-free, status: Running }\n", "");
+    scenario.write_configuration(&without_free);
+    let release = |arguments: &[&str]| {
+        let arguments: Vec<&str> = ["plan"].iter().chain(arguments).copied().collect();
+        scenario.run(&arguments).exits(0).stdout.contains("1 to release")
+    };
+    assert!(release(&[]) && release(&["--target", "free"]) && release(&["--exclude", "web"]));
+    assert!(!release(&["--target", "web"]) && !release(&["--exclude", "free"]));
+    scenario.run(&["apply", "--auto-approve", "--target", "web"]).exits(0);
+    scenario.run(&["state", "list"]).exits(0).prints(&["free"]);
+    scenario.run(&["apply", "--auto-approve", "--target", "f*"]).exits(0);
+    let listed = scenario.run(&["state", "list"]).exits(0);
+    assert!(!listed.stdout.contains("free"), "{}", listed.stdout);
+}
+
+#[test]
+fn a_stop_takes_in_the_stops_of_what_needs_it_and_says_so() {
+    let scenario = shop();
+    scenario.converge();
+    let off = ["apply", "--auto-approve", "--power-off", "--target", "app"];
+    let off = scenario.run(&off).exits(0).complains(&["taken in too", "web"]);
+    assert_eq!(off.calls().first().map(String::as_str), Some("Stop i-web"));
+    assert_eq!(sorted(off.calls()), ["Stop i-app1", "Stop i-app2", "Stop i-web"]);
+    scenario.converge();
+    let off = ["apply", "--auto-approve", "--power-off", "--exclude", "app"];
+    let off = scenario.run(&off).exits(0).complains(&["left out too", "db"]);
+    assert_eq!(sorted(off.calls()), ["Stop i-free", "Stop i-web"]);
+}
+
+#[test]
+fn a_saved_plan_of_another_stack_or_another_record_is_refused_with_all_that_differs() {
+    let scenario = shop();
+    scenario.converge();
+    scenario.run(&["plan", "--out", "p.plan"]).exits(0);
+    let refused = |words: &[&str]| {
+        let refused = scenario.run(&["apply", "p.plan"]).exits(1).complains(&["stale", "nothing was called"]);
+        assert!(refused.complains(words).log.lines().is_empty());
+    };
+    let record = std::fs::read_to_string(scenario.state()).unwrap();
+    std::fs::remove_file(scenario.state()).unwrap();
+    refused(&["the state that it was made with is gone"]);
+    let lineage: serde_json::Value = serde_json::from_str(&record).unwrap();
+    let lineage = lineage["lineage"].as_str().unwrap();
+    let other = record.replace(lineage, "00000000-0000-4000-8000-000000000000");
+    std::fs::write(scenario.state(), other).unwrap();
+    refused(&["the state has another lineage"]);
+    std::fs::write(scenario.state(), record).unwrap();
+
+    let text = std::fs::read_to_string(scenario.folder().join("powerform.yaml")).unwrap();
+    scenario.write("powerform.yaml", text.replace("stack: scenario", "stack: other"));
+    refused(&[
+        "it is for the stack scenario, and this is other",
+        "has another meaning now",
+        "the state that it was made with is gone",
+    ]);
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::json;
 
 use super::*;
+use crate::aliyun::credentials::account::Account;
 use crate::aliyun::scripted::{Asked, Said, Server};
 use crate::aliyun::surroundings::tests::surroundings;
 use crate::aliyun::transport::Transport;
@@ -82,16 +83,19 @@ async fn the_order_is_that_of_the_official_default_chain() {
     let no_profile = [&everything[5..], &[("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "true")]].concat();
     let no_file = [&no_profile[..], &[("ALIBABA_CLOUD_CREDENTIALS_FILE", "/nowhere")]].concat();
     let no_metadata = [&no_file[..], &[("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")]].concat();
-    for (variables, first) in [
-        (&everything[..], "environment"),
-        (&everything[2..], "STS.oidc"),
-        (&everything[5..], "profile"),
-        (&no_profile[..], "ini"),
-        (&no_file[..], "STS.metadata"),
-        (&no_metadata[..], "STS.uri"),
+    let of_key = |id: &str| Account::Key(id.to_owned());
+    for (variables, first, account) in [
+        (&everything[..], "environment", of_key("environment")),
+        (&everything[2..], "STS.oidc", Account::Role("acs:ram::1:role/r".to_owned())),
+        (&everything[5..], "profile", of_key("profile")),
+        (&no_profile[..], "ini", of_key("ini")),
+        (&no_file[..], "STS.metadata", Account::InstanceRole("worker".to_owned())),
+        (&no_metadata[..], "STS.uri", Account::Unknown),
     ] {
         let context = context(variables, Some(home.path()), Some(&server));
         assert_eq!(key(&Wanted::default(), &context).await, first);
+        let found = find(&Wanted::default(), &context).await.expect("found");
+        assert_eq!(found.source.account(), account.fingerprint().as_deref(), "{first}");
     }
     let named = Wanted { profile: Some("prod".to_owned()), role: None };
     assert_eq!(key(&named, &context(&everything, Some(home.path()), None)).await, "prod");

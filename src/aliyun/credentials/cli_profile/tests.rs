@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::aliyun::credentials::account::Account;
 use crate::aliyun::scripted::{Asked, Said, Server};
 use crate::aliyun::surroundings::tests::surroundings;
 use crate::aliyun::transport::Transport;
@@ -148,6 +149,13 @@ async fn every_mode_gives_its_credentials_whatever_its_letter_case() {
         let grant = grant.unwrap_or_else(|missing| panic!("{mode}: {missing}"));
         assert!(grant.credentials.access_key_id.starts_with(found), "{mode}: {:?}", grant.credentials);
         assert!(grant.credentials.source.starts_with("the profile \"p\" of"), "{mode}");
+        let account = match (mode, found) {
+            ("AK" | "", _) => Account::Key("id".to_owned()),
+            ("EcsRamRole", _) => Account::InstanceRole("worker".to_owned()),
+            (_, "STS.") => Account::Role("acs:ram::1:role/r".to_owned()),
+            _ => Account::Unknown,
+        };
+        assert_eq!(grant.account, account, "{mode}");
         if found == "STS." {
             let asked = server.asked().pop().expect("STS was asked");
             assert_eq!(asked.parameter("DurationSeconds"), Some("1800"), "{mode}");

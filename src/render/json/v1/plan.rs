@@ -1,12 +1,18 @@
 //! The lines of a plan.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{FORMAT_VERSION, Level, Resource, line, text};
 use crate::fleet::Power;
-use crate::plan::{Block, Change, Drift, Plan, Request, SavedPlan, Tally, Then, Verdict, Warning, Why};
+use crate::plan::{
+    Block, Change, Drift, Plan, Request, SavedPlan, Tally, Then, Verdict, Warning, Why, saved,
+};
 use crate::render::human::plan_line;
+use crate::render::visible::visible;
 use crate::render::words::{self, Explanation, Order};
 
 /// All lines of a plan: what has moved outside powerform, then what will be done about every instance, those in sync
@@ -50,6 +56,7 @@ pub fn saved_plan(saved: &SavedPlan) -> String {
         serial: u64,
         configuration: &'a str,
         limits: Limits,
+        accounts: BTreeMap<&'a str, Account<'a>>,
         targets: Vec<&'a str>,
         excludes: Vec<&'a str>,
         power_off: bool,
@@ -59,7 +66,7 @@ pub fn saved_plan(saved: &SavedPlan) -> String {
         resource_changes: Vec<Planned>,
         changes: Changes,
     }
-    let SavedPlan { made_at, lineage, serial, configuration, limits, shape, plan } = saved;
+    let SavedPlan { made_at, lineage, serial, configuration, limits, accounts, shape, plan } = saved;
     let order = Order::of(plan);
     text(&Document {
         format_version: FORMAT_VERSION,
@@ -69,6 +76,7 @@ pub fn saved_plan(saved: &SavedPlan) -> String {
         serial: *serial,
         configuration,
         limits: Limits { starts: limits.starts, stops: limits.stops },
+        accounts: accounts.iter().map(|(alias, account)| (alias.as_str(), Account::of(account))).collect(),
         targets: shape.scope.targets.iter().map(|pattern| pattern.0.as_str()).collect(),
         excludes: shape.scope.excludes.iter().map(|pattern| pattern.0.as_str()).collect(),
         power_off: shape.power_off,
@@ -89,6 +97,20 @@ pub fn saved_plan(saved: &SavedPlan) -> String {
 struct Limits {
     starts: Option<u32>,
     stops: Option<u32>,
+}
+
+/// Whose credentials a plan was made with.
+#[derive(Serialize)]
+struct Account<'a> {
+    credentials: Cow<'a, str>,
+    fingerprint: Option<&'a str>,
+}
+
+impl<'a> Account<'a> {
+    fn of(account: &'a saved::Account) -> Self {
+        let saved::Account { source, fingerprint } = account;
+        Self { credentials: visible(source), fingerprint: fingerprint.as_deref() }
+    }
 }
 
 /// The counts by action.
