@@ -77,3 +77,13 @@ fn however_much_happens_on_the_way_every_end_is_kept() {
     assert_eq!(history.events.last(), Some(&end));
     assert_eq!(history.report().outcomes.len(), 1);
 }
+
+/// What earlier versions of the program have written stays readable. A change that breaks this is a new format.
+#[test]
+fn a_history_of_the_first_format_is_read_as_it_was_meant() {
+    let text = include_str!("../../tests/data/history/v1.json");
+    let history = read(text.as_bytes(), &stack()).unwrap();
+    assert_eq!(history.who, "ops@build-7");
+    assert_eq!(history.report().outcomes.len(), 7);
+    assert_eq!(super::write(&history).unwrap(), text.as_bytes());
+}
