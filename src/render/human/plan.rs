@@ -270,11 +270,12 @@ impl Page {
             body.say(ink, &words::then(then, *until));
         }
         for warning in &change.warnings {
-            let (heading, ink) = match warning {
-                Warning::InitLocalDisk { .. } => ("DATA LOSS:", Ink::Trouble),
-                _ => ("warning:", Ink::Caution),
-            };
-            body.say_under(heading, ink, &words::warning(warning).to_string());
+            let words = words::warning(warning);
+            match warning {
+                // All of it in red: what is lost is lost.
+                Warning::InitLocalDisk { .. } => body.say(Some(Ink::Trouble), &format!("DATA LOSS: {words}")),
+                _ => body.say_under("warning:", Ink::Caution, &words.to_string()),
+            }
         }
         body.text
     }

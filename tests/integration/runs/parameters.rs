@@ -11,6 +11,8 @@ fn a_start_that_destroys_data_needs_a_word_of_its_own() {
         let scenario = Scenario::in_world(*world, account, configuration);
         let plan = scenario.plan().prints(&["the start destroys the data on its 2 local disks"]);
         assert_eq!(plan.lines.planned_of("a").warnings(), ["init_local_disk"]);
+        let red = "\u{1b}[1m\u{1b}[31mDATA LOSS: the start destroys the data on its 2 local disks";
+        scenario.run(&["plan", "--color", "always"]).exits(0).prints(&[red]);
         let refused = scenario.apply().exits(1).complains(&["--allow-data-loss", "nothing was called"]);
         assert!(refused.calls().is_empty(), "not even b");
         assert!(!scenario.state().exists());
