@@ -14,7 +14,8 @@ use super::arguments::Apply;
 use super::configuration::{Loaded, load};
 use super::connection::{accounts, connect};
 use super::failure::{Exit, Failure};
-use super::progress::Progress;
+use super::interruption::Resumptions;
+use super::progress::{Progress, Screen};
 use super::{Level, Session, approval, plan, plan_file, report};
 use crate::aliyun::client::Client;
 use crate::execute::Limits;
@@ -224,8 +225,13 @@ async fn carry_out(
     let console = session.console;
     let environment = session.environment;
     // A log on the same terminal would tear the display apart.
-    let display = environment.stderr_is_terminal && !tracing::enabled!(tracing::Level::ERROR);
-    let progress = RefCell::new(Progress::new(&preview.plan, display, console.err_coloured()));
+    let size = environment.drawable_stderr().filter(|_| !tracing::enabled!(tracing::Level::ERROR));
+    let progress = RefCell::new(Progress::new(
+        Screen::stderr(size),
+        &preview.plan,
+        limits.parallelism,
+        console.err_style(),
+    ));
     let lines = RefCell::new(v1::Apply::new());
     let kept = RefCell::new(history);
     let listen = |heard: Heard<'_>| match heard {
@@ -260,11 +266,13 @@ async fn carry_out(
         });
     };
     let mut applying = pin!(reconcile::apply(apply, interrupted, listen));
+    let mut resumptions = Resumptions::listen();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let applied = loop {
         tokio::select! {
             applied = &mut applying => break applied,
+            () = resumptions.next() => progress.borrow_mut().resumed(),
             _ = ticks.tick() => {
                 let at = began.elapsed();
                 progress.borrow_mut().tick(at);

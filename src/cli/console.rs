@@ -72,6 +72,11 @@ impl Console {
         self.err_coloured
     }
 
+    /// The style of what goes to stderr.
+    pub(super) fn err_style(&self) -> Style {
+        if self.err_coloured { Style::coloured() } else { Style::plain() }
+    }
+
     /// From now on stdout takes JSON only.
     pub(super) fn speak_json(&self) {
         self.json.set(true);
@@ -136,7 +141,7 @@ impl Console {
             Level::Warning => ("warning", Ink::Caution),
             Level::Note => ("note", Ink::Aside),
         };
-        let style = if self.err_coloured { Style::coloured() } else { Style::plain() };
+        let style = self.err_style();
         let Some((first, rest)) = lines.split_first() else { return };
         let mut text = format!("{}: {}\n", style.paint(ink, heading), visible(first));
         for line in rest {

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use super::progress::Size;
+
 /// What this process knows of the world around it.
 #[derive(Debug, Clone, Copy)]
 pub struct Environment {
@@ -80,6 +82,34 @@ impl Environment {
         let terminal = || console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
         let columns: usize = self.stdout_is_terminal.then(|| told().or_else(terminal))??;
         Some(columns.clamp(40, 400))
+    }
+
+    /// The size of the terminal on stderr, if lines can be drawn again on it. Asked again, it tells the size that the
+    /// window has then.
+    #[must_use]
+    pub fn drawable_stderr(self) -> Option<Box<dyn Fn() -> Size + Send>> {
+        let can_draw = self.stderr_is_terminal && self.understands_escape_sequences();
+        can_draw.then(|| -> Box<dyn Fn() -> Size + Send> {
+            Box::new(|| match console::Term::stderr().size_checked() {
+                Some((rows, columns)) if rows > 0 && columns > 0 => {
+                    Size { columns: columns.into(), rows: rows.into() }
+                }
+                // What terminals have had for as long as there are any.
+                _ => Size { columns: 80, rows: 24 },
+            })
+        })
+    }
+
+    /// A terminal that does not say what it is, or that says it is dumb, takes text only.
+    #[cfg(unix)]
+    fn understands_escape_sequences(self) -> bool {
+        self.variable("TERM").is_some_and(|terminal| terminal != "dumb")
+    }
+
+    /// Asking makes a console of Windows ready for them.
+    #[cfg(not(unix))]
+    fn understands_escape_sequences(self) -> bool {
+        console::Term::stderr().features().colors_supported()
     }
 
     /// How wide the lines on stderr may be: what `COLUMNS` says, else what the terminal says, else what fits

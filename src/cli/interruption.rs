@@ -1,5 +1,5 @@
 //! SIGINT, SIGTERM, and SIGHUP of a terminal that went away: the first asks a command to come to an end, the second
-//! ends it.
+//! ends it. And SIGCONT, which tells that the process was suspended and goes on.
 
 use std::future::Future;
 
@@ -85,5 +85,41 @@ impl Signals {
 
     async fn next(&mut self) {
         self.interrupt.recv().await;
+    }
+}
+
+/// Knows when the process goes on after it was suspended. Where that cannot be known, it never does.
+pub(super) struct Resumptions {
+    #[cfg(unix)]
+    resumed: Option<tokio::signal::unix::Signal>,
+}
+
+impl Resumptions {
+    #[cfg(unix)]
+    pub(super) fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        Self { resumed: signal(SignalKind::from_raw(libc::SIGCONT)).ok() }
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn listen() -> Self {
+        Self {}
+    }
+
+    /// Resolves when the process goes on.
+    #[cfg(unix)]
+    pub(super) async fn next(&mut self) {
+        let heard = match &mut self.resumed {
+            Some(resumed) => resumed.recv().await,
+            None => None,
+        };
+        if heard.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    #[cfg(not(unix))]
+    pub(super) async fn next(&mut self) {
+        std::future::pending::<()>().await
     }
 }

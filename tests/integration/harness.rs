@@ -21,11 +21,13 @@ mod lines;
 mod log;
 mod metadata;
 mod process;
+mod terminal;
 
 pub(crate) use self::lines::Lines;
 pub(crate) use self::log::CloudLog;
 pub(crate) use self::metadata::MetadataService;
 pub(crate) use self::process::{Ended, Running};
+pub(crate) use self::terminal::OnTerminal;
 
 /// What every account file of a scenario begins with. Boots take long enough to be seen, and no longer.
 const ACCOUNT: &str = "account: \"1234567890123456\"

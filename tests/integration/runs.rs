@@ -20,4 +20,5 @@ mod random;
 mod refusals;
 mod reports;
 mod streams;
+mod terminal;
 mod unsaved;

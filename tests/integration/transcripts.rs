@@ -131,7 +131,7 @@ impl Stage {
         };
         let stdout = ended.stdout.lines().map(|line| format!("| {}", stable(line)));
         // What takes unusually long on a busy machine is told again.
-        let is_patience = |line: &&str| line.contains(": still ") && line.contains("after ");
+        let is_patience = |line: &&str| line.contains(": Still ") && line.contains(" elapsed]");
         let stderr = ended.stderr.lines().filter(|line| !is_patience(line));
         let stderr = stderr.map(|line| format!("! {}", stable(line)));
         let status = match ended.status {

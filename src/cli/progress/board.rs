@@ -1,12 +1,13 @@
 //! What is known of a running apply, and the lines that tell it. Pure: nothing is drawn here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::execute::{Action, Event, EventKind, How};
 use crate::fleet::duration::Words;
-use crate::fleet::{Address, InstanceId, StoppedMode};
-use crate::plan::{Plan, Verdict};
+use crate::fleet::{Address, InstanceId, Power, StoppedMode};
+use crate::plan::{Outlook, Plan, Verdict};
 use crate::render::words;
 
 /// A fold over the events of an apply.
@@ -14,6 +15,10 @@ use crate::render::words;
 pub(super) struct Board {
     /// By position in the plan.
     subjects: Vec<Subject>,
+    /// By position in the plan's groups.
+    groups: Vec<Group>,
+    parallelism: Option<NonZeroUsize>,
+    expected: Expected,
     now: Duration,
     steps: usize,
     done: usize,
@@ -29,19 +34,60 @@ pub(super) struct Board {
 struct Subject {
     address: Address,
     id: InstanceId,
+    group: Option<usize>,
+    /// What it was when the plan was made.
+    seen: Option<Power>,
     /// What the instance has to be before it can be called.
     first: Option<&'static str>,
-    /// What it shall be.
-    goal: &'static str,
+    /// How long earlier steps like this took.
+    expected: Option<Duration>,
+    /// Whether its turn has not come yet.
+    is_waiting: bool,
+    /// Whether it has not ended yet.
+    is_open: bool,
+}
+
+/// The steps of an entry.
+#[derive(Debug)]
+struct Group {
+    /// The groups that it comes after.
+    after: Vec<usize>,
+    /// How many of its instances may be in transition at a time.
+    at_once: Option<usize>,
+    /// Steps whose turn has not come.
+    waiting: usize,
+    /// Steps that have not ended.
+    open: usize,
+}
+
+/// How long the whole apply is expected to take.
+#[derive(Debug, Clone, Copy)]
+enum Expected {
+    About(Duration),
+    AtLeast(Duration),
+    Unknown,
 }
 
 #[derive(Debug)]
 struct Moving {
     action: Action,
     began: Duration,
-    /// What the last look that changed anything showed, in words.
-    seen: Option<String>,
-    waits_for: String,
+    /// What the last look that changed anything showed; an instance may have become invisible.
+    seen: Option<Option<Power>>,
+    phase: Phase,
+}
+
+/// What an instance in transition waits for.
+#[derive(Debug)]
+enum Phase {
+    /// To be what it has to be before it can be called.
+    First(&'static str),
+    /// For ECS to take the call.
+    Calling,
+    /// For another try, after what the last one met.
+    Again(String),
+    /// For its goal.
+    Arriving,
 }
 
 /// A line for something that happened.
@@ -65,24 +111,59 @@ pub(super) enum Tone {
 }
 
 impl Board {
-    /// The board before the first event.
-    pub(super) fn new(plan: &Plan) -> Self {
+    /// The board before the first event. `parallelism` says how many instances may be in transition at a time, if that
+    /// is limited for all of them together.
+    pub(super) fn new(plan: &Plan, parallelism: Option<NonZeroUsize>) -> Self {
         let subjects: Vec<Subject> = plan
             .changes
             .iter()
             .map(|change| {
-                let (first, goal) = match &change.verdict {
-                    Verdict::Start { once_stopped, .. } => (once_stopped.then_some("Stopped"), "Running"),
-                    Verdict::Stop { once_running, .. } => (once_running.then_some("Running"), "Stopped"),
-                    Verdict::Wait { until, .. } => (None, until.word()),
-                    Verdict::InSync | Verdict::Blocked(_) | Verdict::Release | Verdict::Any => (None, ""),
+                let (first, is_step) = match &change.verdict {
+                    Verdict::Start { once_stopped, .. } => (once_stopped.then_some("Stopped"), true),
+                    Verdict::Stop { once_running, .. } => (once_running.then_some("Running"), true),
+                    Verdict::Wait { .. } => (None, true),
+                    Verdict::InSync | Verdict::Blocked(_) | Verdict::Release | Verdict::Any => (None, false),
                 };
-                Subject { address: change.address.clone(), id: change.key.id.clone(), first, goal }
+                Subject {
+                    address: change.address.clone(),
+                    id: change.key.id.clone(),
+                    group: change.entry.map(|entry| entry.at()),
+                    seen: change.seen.sighting().map(|sighting| sighting.power.clone()),
+                    first,
+                    expected: change.expected,
+                    is_waiting: is_step,
+                    is_open: is_step,
+                }
             })
             .collect();
-        let steps = subjects.iter().filter(|subject| !subject.goal.is_empty()).count();
+        let steps = subjects.iter().filter(|subject| subject.is_open).count();
+        let mut groups: Vec<Group> = plan
+            .groups
+            .iter()
+            .map(|group| Group {
+                after: group.after.iter().map(|after| after.group.at()).collect(),
+                at_once: group.at_once.map(|at_once| at_once.get() as usize),
+                waiting: 0,
+                open: 0,
+            })
+            .collect();
+        for subject in subjects.iter().filter(|subject| subject.is_open) {
+            if let Some(group) = subject.group.and_then(|group| groups.get_mut(group)) {
+                group.waiting += 1;
+                group.open += 1;
+            }
+        }
+        let outlook = Outlook::of(plan);
+        let expected = match outlook.longest.takes {
+            Duration::ZERO => Expected::Unknown,
+            takes if parallelism.is_some() || !outlook.unknown.is_empty() => Expected::AtLeast(takes),
+            takes => Expected::About(takes),
+        };
         Self {
             subjects,
+            groups,
+            parallelism,
+            expected,
             now: Duration::ZERO,
             steps,
             done: 0,
@@ -115,20 +196,24 @@ impl Board {
         match &event.kind {
             EventKind::Began { change, action } => self.begin(*change, *action, event.at),
             EventKind::Accepted { change, .. } => {
-                let goal = self.subjects.get(*change)?.goal;
-                goal.clone_into(&mut self.moving.get_mut(change)?.waits_for);
+                self.moving.get_mut(change)?.phase = Phase::Arriving;
                 None
             }
             EventKind::Retrying { change, refusal, sends, .. } => {
                 let name = self.name(*change)?;
                 let met = words::retrying(refusal, *sends);
                 let moving = self.moving.get_mut(change)?;
-                moving.waits_for = format!("another try ({met})");
                 let line = format!("{name}: {}, trying again ({met})", words::doing(moving.action));
+                moving.phase = Phase::Again(met);
                 Some(Said { tone: Tone::UnderWay, line })
             }
             EventKind::Moved { change, power } => {
-                self.moving.get_mut(change)?.seen = Some(words::seen(power.as_ref()));
+                let moving = self.moving.get_mut(change)?;
+                moving.seen = Some(power.clone());
+                if matches!(moving.phase, Phase::First(first) if power.as_ref().map(Power::word) == Some(first))
+                {
+                    moving.phase = Phase::Calling;
+                }
                 None
             }
             EventKind::Completed { change, how, power, elapsed, request_id, stopped_mode, .. } => {
@@ -185,12 +270,22 @@ impl Board {
     }
 
     fn begin(&mut self, change: usize, action: Action, at: Duration) -> Option<Said> {
+        let subject = self.subjects.get_mut(change)?;
+        if std::mem::take(&mut subject.is_waiting)
+            && let Some(group) = subject.group.and_then(|group| self.groups.get_mut(group))
+        {
+            group.waiting -= 1;
+        }
         let subject = self.subjects.get(change)?;
-        let waits_for = match action {
-            Action::Wait => subject.goal,
-            Action::Start | Action::Stop => subject.first.unwrap_or("ECS to take the call"),
+        let phase = match action {
+            Action::Wait => Phase::Arriving,
+            Action::Start | Action::Stop => subject.first.map_or(Phase::Calling, Phase::First),
         };
-        let moving = Moving { action, began: at, seen: None, waits_for: waits_for.to_owned() };
+        let seen = match phase {
+            Phase::Arriving | Phase::First(_) => subject.seen.clone().map(Some),
+            Phase::Calling | Phase::Again(_) => None,
+        };
+        let moving = Moving { action, began: at, seen, phase };
         if let Some(before) = self.moving.insert(change, moving) {
             self.by_age.remove(&(before.began, change));
         }
@@ -207,6 +302,13 @@ impl Board {
         if let Some(moving) = self.moving.remove(&change) {
             self.by_age.remove(&(moving.began, change));
         }
+        let subject = self.subjects.get_mut(change)?;
+        let was_waiting = std::mem::take(&mut subject.is_waiting);
+        let was_open = std::mem::take(&mut subject.is_open);
+        if let Some(group) = subject.group.and_then(|group| self.groups.get_mut(group)) {
+            group.waiting -= usize::from(was_waiting);
+            group.open -= usize::from(was_open);
+        }
         self.name(change)
     }
 
@@ -214,44 +316,94 @@ impl Board {
         self.subjects.get(change).map(|subject| words::address(&subject.address))
     }
 
-    /// The whole apply in one line.
-    pub(super) fn overall(&self) -> String {
-        let waiting = self.steps.saturating_sub(self.ended() + self.moving.len());
-        let mut line = format!(
-            "{} of {} done, {} in transition, {waiting} waiting, {} failed",
-            self.done,
-            self.steps,
-            self.moving.len(),
-            self.failed
-        );
-        if self.skipped > 0 {
-            line.push_str(&format!(", {} skipped", self.skipped));
-        }
-        line.push_str(&format!("; {}", whole(self.now)));
-        line
+    /// `5 of 60 done`.
+    pub(super) fn done_of_all(&self) -> String {
+        format!("{} of {} done", self.done, self.steps)
     }
 
-    /// The instances in transition, the oldest first, at most so many, and how many more there are.
-    pub(super) fn list(&self, most: usize) -> Vec<String> {
-        let mut lines: Vec<String> = self
-            .by_age
+    /// How many have not come so far, by how they stand: `10 in transition`, `45 waiting`, `0 failed`.
+    pub(super) fn counts(&self) -> Vec<String> {
+        let waiting = self.steps.saturating_sub(self.ended() + self.moving.len());
+        let for_slots = match self.waiting_for_slots() {
+            0 => String::new(),
+            number => format!(" ({number} for a slot)"),
+        };
+        let mut counts = vec![
+            format!("{} in transition", self.moving.len()),
+            format!("{waiting} waiting{for_slots}"),
+            format!("{} failed", self.failed),
+        ];
+        if self.skipped > 0 {
+            counts.push(format!("{} skipped", self.skipped));
+        }
+        counts
+    }
+
+    /// Steps that nothing keeps from beginning but the number of those that have begun.
+    fn waiting_for_slots(&self) -> usize {
+        let all_are_taken = self.parallelism.is_some_and(|slots| self.moving.len() >= slots.get());
+        let is_for_slots = |group: &&Group| {
+            let are_taken = group.at_once.is_some_and(|slots| group.open - group.waiting >= slots);
+            let before = || group.after.iter().filter_map(|before| self.groups.get(*before));
+            (all_are_taken || are_taken) && before().all(|before| before.open == 0)
+        };
+        let waiting = self.groups.iter().filter(|group| group.waiting > 0);
+        waiting.filter(is_for_slots).map(|group| group.waiting).sum()
+    }
+
+    /// How long it has taken, and how long that is expected to be: `8s of about 40s`.
+    pub(super) fn time(&self) -> String {
+        let elapsed = self.elapsed();
+        match self.expected {
+            Expected::About(takes) if takes >= self.now => format!("{elapsed} of about {}", whole(takes)),
+            Expected::About(takes) => format!("{elapsed}, longer than the usual {}", whole(takes)),
+            Expected::AtLeast(takes) if takes >= self.now => {
+                format!("{elapsed} of at least {}", whole(takes))
+            }
+            Expected::AtLeast(_) | Expected::Unknown => format!("{elapsed} of an unknown time"),
+        }
+    }
+
+    /// How long it has taken.
+    pub(super) fn elapsed(&self) -> Words {
+        whole(self.now)
+    }
+
+    /// How many instances are in transition.
+    pub(super) fn moving(&self) -> usize {
+        self.moving.len()
+    }
+
+    /// The instances that have been in transition for longest, at most so many: each with how it stands.
+    pub(super) fn oldest(&self, most: usize) -> Vec<(String, String)> {
+        self.by_age
             .iter()
             .take(most)
-            .filter_map(|(began, change)| {
-                let moving = self.moving.get(change)?;
-                let age = whole(self.now.saturating_sub(*began));
-                let mut line = format!("{}: {} for {age}", self.name(*change)?, words::doing(moving.action));
-                if let Some(seen) = &moving.seen {
-                    line.push_str(&format!(", {seen}"));
-                }
-                line.push_str(&format!(", waits for {}", moving.waits_for));
-                Some(line)
+            .filter_map(|(_, change)| {
+                let (subject, moving) = (self.subjects.get(*change)?, self.moving.get(change)?);
+                Some((words::address(&subject.address), self.standing(subject, moving)))
             })
-            .collect();
-        if self.by_age.len() > most {
-            lines.push(format!("and {} more", self.by_age.len() - most));
+            .collect()
+    }
+
+    /// `Starting, 12s of about 40s`.
+    fn standing(&self, subject: &Subject, moving: &Moving) -> String {
+        let age = self.now.saturating_sub(moving.began);
+        let time = match subject.expected.filter(|expected| *expected >= age) {
+            Some(expected) => format!("{} of about {}", whole(age), whole(expected)),
+            None => whole(age).to_string(),
+        };
+        let doing = words::doing(moving.action);
+        let seen = moving.seen.as_ref().map(|seen| words::status(seen.as_ref()));
+        let seen = seen.as_deref();
+        match &moving.phase {
+            Phase::First(first) => {
+                format!("{}, {time}, {doing} it once it is {first}", seen.unwrap_or("on its way"))
+            }
+            Phase::Calling => format!("{doing}, {time}, waits for ECS to take the call"),
+            Phase::Again(met) => format!("{doing}, {time}, waits for another try ({met})"),
+            Phase::Arriving => format!("{}, {time}", seen.unwrap_or(doing)),
         }
-        lines
     }
 
     /// A line for each instance that has been in transition for at least `age`, the oldest first, at most so many,
@@ -263,13 +415,10 @@ impl Board {
             .take(most)
             .filter_map(|(began, change)| {
                 let moving = self.moving.get(change)?;
-                let age = whole(self.now.saturating_sub(*began));
-                let mut line =
-                    format!("{}: still {} after {age}", self.name(*change)?, words::doing(moving.action));
-                if let Some(seen) = &moving.seen {
-                    line.push_str(&format!(", {seen}"));
-                }
-                Some(line)
+                let elapsed = Duration::from_secs(self.now.saturating_sub(*began).as_secs());
+                let seen = moving.seen.as_ref().map(|seen| words::seen(seen.as_ref()));
+                let still = words::still(moving.action, elapsed, seen.as_deref());
+                Some(format!("{}: {still}", self.name(*change)?))
             })
             .collect();
         let all = old().count();

@@ -4,19 +4,20 @@
 //! courtesy: an apply does not fail because nobody can watch it.
 
 mod board;
-mod ragged;
+mod display;
+mod frame;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use console::Term;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-
 use self::board::{Board, Said, Tone};
-use self::ragged::Ragged;
+use self::display::Display;
+pub use self::display::{Size, Terminal};
+use self::frame::frame;
 use crate::execute::Event;
 use crate::plan::Plan;
 use crate::render::style::{Ink, Style};
@@ -30,30 +31,22 @@ const WORTH_A_LINE: Duration = Duration::from_secs(5);
 /// The most plain lines about what is still in transition at one time.
 const LINES: usize = 10;
 
-/// The most instances in transition that the display lists.
-const LISTED: usize = 8;
-
-/// The most frames that are drawn in a second.
-const FRAMES: u8 = 20;
-
 /// Where the progress is shown.
 pub enum Screen {
     /// A terminal, on which lines can be drawn again.
-    Terminal(ProgressDrawTarget),
+    Terminal(Terminal),
     /// Anything else: one line after the other.
     Lines(Box<dyn Write + Send>),
 }
 
 impl Screen {
-    /// The standard error stream. `terminal` asks for the display; where the stream cannot do that, there are lines.
+    /// The standard error stream: as a terminal of the size that is told, if one is, else as lines.
     #[must_use]
-    pub fn stderr(terminal: bool) -> Self {
-        // A terminal that says it is dumb cannot draw a line again.
-        if terminal && !ProgressDrawTarget::stderr().is_hidden() {
-            let stderr = Ragged::new(Term::buffered_stderr());
-            Self::Terminal(ProgressDrawTarget::term_like_with_hz(Box::new(stderr), FRAMES))
-        } else {
-            Self::Lines(Box::new(std::io::stderr()))
+    pub fn stderr(size: Option<Box<dyn Fn() -> Size + Send>>) -> Self {
+        let out = Box::new(std::io::stderr());
+        match size {
+            Some(size) => Self::Terminal(Terminal { out, size }),
+            None => Self::Lines(out),
         }
     }
 }
@@ -90,19 +83,13 @@ impl fmt::Debug for Output {
 }
 
 impl Progress {
-    /// Progress on the standard error stream.
+    /// Shows the apply of a plan. `parallelism` says how many instances may be in transition at a time, if that is
+    /// limited for all of them together.
     #[must_use]
-    pub fn new(plan: &Plan, terminal: bool, colour: bool) -> Self {
-        let style = if colour { Style::coloured() } else { Style::plain() };
-        Self::on(Screen::stderr(terminal), plan, style)
-    }
-
-    /// Progress on any screen.
-    #[must_use]
-    pub fn on(screen: Screen, plan: &Plan, style: Style) -> Self {
-        let board = Board::new(plan);
+    pub fn new(screen: Screen, plan: &Plan, parallelism: Option<NonZeroUsize>, style: Style) -> Self {
+        let board = Board::new(plan, parallelism);
         let output = match screen {
-            Screen::Terminal(target) => Output::Display(Display::new(target, board.steps())),
+            Screen::Terminal(terminal) => Output::Display(Display::new(terminal)),
             Screen::Lines(out) => Output::Lines { out, next: EVERY },
         };
         Self { board, style, output }
@@ -124,7 +111,10 @@ impl Progress {
     pub fn tick(&mut self, at: Duration) {
         self.board.now(at);
         match &mut self.output {
-            Output::Display(display) => display.draw(&self.board),
+            Output::Display(display) => {
+                let Size { columns, rows } = display.size();
+                display.draw(frame(&self.board, columns, rows));
+            }
             Output::Lines { out, next } => {
                 if at < *next {
                     return;
@@ -140,9 +130,16 @@ impl Progress {
 
     /// Writes something else to the same stream, while the display is out of its way.
     pub fn aside(&mut self, write: impl FnOnce()) {
-        match &self.output {
-            Output::Display(display) => display.bars.suspend(write),
-            Output::Lines { .. } => write(),
+        if let Output::Display(display) = &mut self.output {
+            display.clear();
+        }
+        write();
+    }
+
+    /// The process goes on after it was suspended: whoever suspended it has written to the terminal meanwhile.
+    pub fn resumed(&mut self) {
+        if let Output::Display(display) = &mut self.output {
+            display.abandon();
         }
     }
 
@@ -171,56 +168,4 @@ impl Progress {
 fn put(out: &mut Box<dyn Write + Send>, line: &str) {
     // Nobody may be watching any more.
     let _ = writeln!(out, "{line}");
-}
-
-/// What stands at the bottom of a terminal: a bar for the whole apply, and under it what is in transition.
-struct Display {
-    bars: MultiProgress,
-    overall: ProgressBar,
-    /// One for each line of the list that is shown now.
-    list: Vec<ProgressBar>,
-}
-
-impl Display {
-    fn new(target: ProgressDrawTarget, steps: usize) -> Self {
-        let bars = MultiProgress::with_draw_target(target);
-        let overall = ProgressBar::new(u64::try_from(steps).unwrap_or(u64::MAX))
-            .with_style(style("[{bar:24}] {wide_msg}").progress_chars("=> "));
-        Self { overall: bars.add(overall), bars, list: Vec::new() }
-    }
-
-    fn draw(&mut self, board: &Board) {
-        self.overall.set_position(u64::try_from(board.ended()).unwrap_or(u64::MAX));
-        self.overall.set_message(board.overall());
-        let lines = board.list(LISTED);
-        while self.list.len() > lines.len() {
-            if let Some(bar) = self.list.pop() {
-                self.bars.remove(&bar);
-            }
-        }
-        for (position, line) in lines.into_iter().enumerate() {
-            if position == self.list.len() {
-                // Its length is never shown; the line is all in its message.
-                self.list.push(self.bars.add(ProgressBar::new(1).with_style(style("  {wide_msg}"))));
-            }
-            self.list[position].set_message(line);
-        }
-    }
-
-    fn scroll(&mut self, line: &str) {
-        // Nobody may be watching any more.
-        let _ = self.bars.println(line);
-    }
-
-    fn clear(&mut self) {
-        for bar in self.list.drain(..) {
-            self.bars.remove(&bar);
-        }
-        self.overall.finish_and_clear();
-    }
-}
-
-/// A template that is part of this file; should it ever be wrong, the line looks plainer.
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

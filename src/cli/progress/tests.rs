@@ -1,11 +1,12 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use indicatif::TermLike;
-
 use super::*;
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::cloud::Refusal;
 use crate::execute::{Action, EventKind, Failure, How};
-use crate::fleet::{Goal, Power, StoppedMode};
+use crate::fleet::{Goal, Power, StoppedMode, Strength};
 use crate::plan::Verdict;
 use crate::render::fixtures::{self, assert_harmless, at, began, completed, failed};
 use crate::render::words;
@@ -37,110 +38,59 @@ impl Paper {
     }
 }
 
-fn on_paper(plan: &Plan, style: Style) -> (Progress, Paper) {
-    let paper = Paper::default();
-    (Progress::on(Screen::Lines(Box::new(paper.clone())), plan, style), paper)
-}
+/// A terminal that shows what was written to it, and that can be resized.
+#[derive(Clone)]
+struct Glass(Arc<Mutex<vt100::Parser>>);
 
-/// The width of the terminal that stands in for a real one.
-const COLUMNS: usize = 100;
-
-/// A terminal that remembers what stands on it. Like real ones it wraps only when the next character comes.
-#[derive(Debug, Clone, Default)]
-struct Glass(Arc<Mutex<Cells>>);
-
-#[derive(Debug, Default)]
-struct Cells {
-    rows: Vec<Vec<char>>,
-    row: usize,
-    column: usize,
-}
-
-impl Cells {
-    fn write(&mut self, text: &str) {
-        for character in text.chars() {
-            match character {
-                '\r' => self.column = 0,
-                '\n' => (self.row, self.column) = (self.row + 1, 0),
-                _ => {
-                    if self.column == COLUMNS {
-                        (self.row, self.column) = (self.row + 1, 0);
-                    }
-                    while self.rows.len() <= self.row {
-                        self.rows.push(vec![' '; COLUMNS]);
-                    }
-                    self.rows[self.row][self.column] = character;
-                    self.column += 1;
-                }
-            }
-        }
-    }
-}
-
-impl TermLike for Glass {
-    fn width(&self) -> u16 {
-        u16::try_from(COLUMNS).expect("a width")
+impl Write for Glass {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no panic").process(bytes);
+        Ok(bytes.len())
     }
 
-    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
-        let mut cells = self.0.lock().expect("no panic");
-        cells.row = cells.row.saturating_sub(n);
-        Ok(())
-    }
-
-    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
-        self.0.lock().expect("no panic").row += n;
-        Ok(())
-    }
-
-    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn write_line(&self, text: &str) -> io::Result<()> {
-        self.write_str(&format!("{text}\n"))
-    }
-
-    fn write_str(&self, text: &str) -> io::Result<()> {
-        self.0.lock().expect("no panic").write(text);
-        Ok(())
-    }
-
-    fn clear_line(&self) -> io::Result<()> {
-        let mut cells = self.0.lock().expect("no panic");
-        let row = cells.row;
-        if let Some(line) = cells.rows.get_mut(row) {
-            line.fill(' ');
-        }
-        cells.column = 0;
-        Ok(())
-    }
-
-    fn flush(&self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
 impl Glass {
+    fn new(columns: u16, rows: u16) -> Self {
+        Self(Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0))))
+    }
+
+    fn resize(&self, columns: u16, rows: u16) {
+        self.0.lock().expect("no panic").screen_mut().set_size(rows, columns);
+    }
+
+    /// What someone else writes.
     fn print(&mut self, text: &str) {
-        self.0.lock().expect("no panic").write(text);
+        let _ = self.write(text.as_bytes());
     }
 
     fn shown(&self) -> Vec<String> {
-        let cells = self.0.lock().expect("no panic");
-        let rows = cells.rows.iter().map(|row| row.iter().collect::<String>().trim_end().to_owned());
-        rows.filter(|row| !row.is_empty()).collect()
+        let parser = self.0.lock().expect("no panic");
+        parser.screen().contents().lines().map(|row| row.trim_end().to_owned()).collect()
     }
 }
 
-fn on_glass(plan: &Plan, style: Style) -> (Progress, Glass) {
-    let glass = Glass::default();
-    let target = ProgressDrawTarget::term_like(Box::new(Ragged::new(glass.clone())));
-    (Progress::on(Screen::Terminal(target), plan, style), glass)
+fn on_paper(plan: &Plan, style: Style) -> (Progress, Paper) {
+    let paper = Paper::default();
+    (Progress::new(Screen::Lines(Box::new(paper.clone())), plan, None, style), paper)
+}
+
+fn on_glass_of(columns: u16, rows: u16, plan: &Plan) -> (Progress, Glass) {
+    let glass = Glass::new(columns, rows);
+    let asked = glass.clone();
+    let size = Box::new(move || {
+        let (rows, columns) = asked.0.lock().expect("no panic").screen().size();
+        Size { columns: columns.into(), rows: rows.into() }
+    });
+    let terminal = Terminal { out: Box::new(glass.clone()), size };
+    (Progress::new(Screen::Terminal(terminal), plan, None, Style::plain()), glass)
+}
+
+fn on_glass(plan: &Plan) -> (Progress, Glass) {
+    on_glass_of(100, 24, plan)
 }
 
 fn seconds(seconds: u64) -> Duration {
@@ -215,10 +165,10 @@ fn every_ten_seconds_a_line_tells_what_is_still_in_transition() {
     paper.take();
     for (at, told) in [
         (9, ""),
-        (10, "db: still starting after 10s\n"),
+        (10, "db: Still starting... [10s elapsed]\n"),
         (19, ""),
-        (20, "db: still starting after 20s\nbatch: still stopping after 12s\n"),
-        (45, "db: still starting after 45s\nbatch: still stopping after 37s\n"),
+        (20, "db: Still starting... [20s elapsed]\nbatch: Still stopping... [12s elapsed]\n"),
+        (45, "db: Still starting... [45s elapsed]\nbatch: Still stopping... [37s elapsed]\n"),
         (54, ""),
     ] {
         progress.tick(seconds(at));
@@ -235,7 +185,7 @@ fn what_has_vanished_is_not_said_to_be_as_it_was_seen_last() {
     progress.hear(&at(1_900, EventKind::Moved { change: 0, power: None }));
     paper.take();
     progress.tick(seconds(10));
-    assert_eq!(paper.take(), "db: still starting after 10s, not visible\n");
+    assert_eq!(paper.take(), "db: Still starting... [10s elapsed] not visible\n");
 }
 
 #[test]
@@ -249,7 +199,10 @@ fn many_in_transition_are_counted_after_the_first_ten() {
     progress.tick(seconds(10));
     let told = paper.take();
     assert_eq!(told.lines().count(), 11);
-    assert!(told.ends_with("a09: still starting after 10s\nand 30 more are still in transition\n"), "{told}");
+    assert!(
+        told.ends_with("a09: Still starting... [10s elapsed]\nand 30 more are still in transition\n"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -262,15 +215,16 @@ fn colour_marks_how_it_went() {
 
 #[test]
 fn on_a_terminal_the_list_keeps_its_place_and_what_ended_scrolls_up() {
-    let plan = fixtures::web_shop();
-    let (mut progress, glass) = on_glass(&plan, Style::plain());
+    let mut plan = fixtures::web_shop();
+    plan.changes[0].expected = Some(seconds(40));
+    let (mut progress, glass) = on_glass(&plan);
     progress.hear(&began(0, 0, Action::Start));
     progress.tick(seconds(1));
     assert_eq!(
         glass.shown(),
         [
-            "[                        ] 0 of 4 done, 1 in transition, 3 waiting, 0 failed; 1s",
-            "  db: starting for 1s, waits for ECS to take the call",
+            "[                        ] 0 of 4 done, 1 in transition, 3 waiting, 0 failed; 1s of at least 40s",
+            "  db  starting, 1s of about 40s, waits for ECS to take the call",
         ]
     );
     progress.hear(&at(1_500, EventKind::Accepted { change: 0, action: Action::Start, request_id: None }));
@@ -280,100 +234,277 @@ fn on_a_terminal_the_list_keeps_its_place_and_what_ended_scrolls_up() {
     assert_eq!(
         glass.shown(),
         [
-            "[                        ] 0 of 4 done, 2 in transition, 2 waiting, 0 failed; 3s",
-            "  db: starting for 3s, seen Starting, waits for Running",
-            "  batch: stopping for 1s, waits for ECS to take the call",
+            "[                        ] 0 of 4 done, 2 in transition, 2 waiting, 0 failed; 3s of at least 40s",
+            "  db     Starting, 3s of about 40s",
+            "  batch  stopping, 1s, waits for ECS to take the call",
         ]
     );
     progress.hear(&completed(4_100, 0, Action::Start, How::Called, Power::Running));
     progress.tick(seconds(5));
-    let shown = glass.shown();
-    assert_eq!(shown.len(), 3, "{shown:#?}");
-    assert_eq!(shown[0], "db: Running after 4.1s [request 0C2DB2B2]");
-    assert!(
-        shown[1].starts_with("[======> ") && shown[1].contains("1 of 4 done, 1 in transition"),
-        "{shown:#?}"
+    assert_eq!(
+        glass.shown(),
+        [
+            "db: Running after 4.1s [request 0C2DB2B2]",
+            "[=====>                  ] 1 of 4 done, 1 in transition, 2 waiting, 0 failed; 5s of at least 40s",
+            "  batch  stopping, 3s, waits for ECS to take the call",
+        ]
     );
-    assert_eq!(shown[2], "  batch: stopping for 3s, waits for ECS to take the call");
     progress.finish();
     assert_eq!(glass.shown(), ["db: Running after 4.1s [request 0C2DB2B2]"]);
 }
 
 #[test]
 fn what_a_terminal_echoes_for_an_interruption_leaves_nothing_of_the_display_behind() {
-    let plan = fixtures::web_shop();
-    let (mut progress, glass) = on_glass(&plan, Style::plain());
-    progress.hear(&began(0, 0, Action::Start));
-    progress.hear(&began(0, 5, Action::Stop));
-    progress.tick(seconds(1));
-    glass.clone().print("^C");
-    assert_eq!(glass.shown().len(), 3, "it stands in the last line: {:#?}", glass.shown());
-    let left = EventKind::NotReached { change: 0, action: Action::Start, in_transition: true };
-    progress.hear(&at(1_500, left));
-    progress.finish();
-    assert_eq!(glass.shown(), [format!("db: {}", words::left_over(true).what)]);
+    for columns in [20, 40, 80] {
+        let plan = fixtures::web_shop();
+        let (mut progress, mut glass) = on_glass_of(columns, 24, &plan);
+        progress.hear(&began(0, 0, Action::Start));
+        progress.hear(&began(0, 5, Action::Stop));
+        progress.tick(seconds(1));
+        let lines = glass.shown().len();
+        glass.print("^C");
+        assert_eq!(glass.shown().len(), lines, "it stands in the last line: {:#?}", glass.shown());
+        let left = EventKind::NotReached { change: 0, action: Action::Start, in_transition: true };
+        progress.hear(&at(1_500, left));
+        progress.finish();
+        let told = format!("db: {}", words::left_over(true).what);
+        assert_eq!(glass.shown().concat().replace(' ', ""), told.replace(' ', ""));
+    }
 }
 
 #[test]
 fn the_display_makes_room_for_what_else_is_written() {
     let plan = fixtures::web_shop();
-    let (mut progress, glass) = on_glass(&plan, Style::plain());
+    let (mut progress, glass) = on_glass(&plan);
     progress.hear(&began(0, 0, Action::Start));
     progress.tick(seconds(1));
     let mut other = glass.clone();
-    progress.aside(move || other.print("error: the disk is full\n"));
+    progress.aside(move || other.print("error: the disk is full\r\n"));
     progress.tick(seconds(2));
+    let shown = glass.shown();
+    assert_eq!(shown.len(), 3, "{shown:#?}");
+    assert_eq!(shown[0], "error: the disk is full");
+    assert!(shown[1].ends_with("0 of 4 done, 1 in transition, 3 waiting, 0 failed; 2s of an unknown time"));
+    assert_eq!(shown[2], "  db  starting, 2s, waits for ECS to take the call");
+}
+
+#[test]
+fn after_a_suspension_the_display_begins_anew_below_what_the_shell_has_written() {
+    let plan = fixtures::web_shop();
+    let (mut progress, mut glass) = on_glass(&plan);
+    progress.hear(&began(0, 0, Action::Start));
+    progress.tick(seconds(1));
+    glass.print("^Z\r\n[1]+  Stopped\r\n$ fg\r\npowerform apply\r\n");
+    progress.resumed();
+    progress.tick(seconds(9));
+    let shown = glass.shown();
+    assert_eq!(shown[2..5], ["[1]+  Stopped", "$ fg", "powerform apply"]);
+    assert_eq!(shown[6], "  db  starting, 9s, waits for ECS to take the call");
+    progress.finish();
+    assert_eq!(glass.shown().last().map(String::as_str), Some("powerform apply"));
+}
+
+#[test]
+fn after_a_resize_the_display_fits_the_window_again() {
+    let plan = starts(40);
+    let (mut progress, glass) = on_glass_of(100, 24, &plan);
+    for change in 0..40 {
+        progress.hear(&began(0, change, Action::Start));
+    }
+    progress.tick(seconds(1));
+    for (columns, rows, lines) in [(100, 6, 5), (120, 24, 10), (100, 2, 1), (100, 24, 10)] {
+        glass.resize(columns, rows);
+        progress.tick(seconds(1));
+        progress.tick(seconds(2));
+        let shown = glass.shown();
+        // What has left the window at its upper edge is out of reach.
+        let frame: Vec<&String> = shown.iter().rev().take(lines).rev().collect();
+        assert!(frame[0].contains("0 of 40 done"), "{columns} x {rows}: {shown:#?}");
+        assert_eq!(frame.len(), lines, "{columns} x {rows}: {shown:#?}");
+    }
+}
+
+#[test]
+fn lines_that_a_narrower_window_has_broken_in_two_are_cleared_with_both_their_rows() {
+    let plan = fixtures::web_shop();
+    let written = Paper::default();
+    let columns = Arc::new(Mutex::new(80));
+    let asked = Arc::clone(&columns);
+    let size = Box::new(move || Size { columns: *asked.lock().expect("no panic"), rows: 24 });
+    let terminal = Terminal { out: Box::new(written.clone()), size };
+    let mut progress = Progress::new(Screen::Terminal(terminal), &plan, None, Style::plain());
+    progress.hear(&began(0, 0, Action::Start));
+    progress.hear(&began(0, 5, Action::Stop));
+    progress.tick(seconds(1));
+    written.take();
+    let drawn = frame(&progress.board, 80, 24);
+    let rows: usize = drawn.iter().map(|line| line.width().div_ceil(20)).sum();
+    assert!(rows > drawn.len(), "{drawn:#?}");
+    *columns.lock().expect("no panic") = 20;
+    progress.tick(seconds(1));
+    let text = written.take();
+    let up = text.strip_prefix("\r\u{1b}[").and_then(|text| text.split_once('A')).expect("it goes up").0;
+    assert_eq!(up, (rows - 1).to_string(), "{text:?}");
+}
+
+/// A plan of long and short addresses, with events of all kinds heard.
+fn busy(number: usize, known: bool) -> (Plan, Board) {
+    let mut changes: Vec<_> = (0..number)
+        .map(|n| {
+            let address = match n % 3 {
+                0 => format!("a{n:03}"),
+                1 => format!("a{n:03}[i-bp1application{n:08}]"),
+                _ => format!("a{n:03}{}", "long".repeat(10)),
+            };
+            fixtures::change(&address, Power::Stopped, Goal::Running, fixtures::start())
+        })
+        .collect();
+    if known {
+        changes.iter_mut().for_each(|change| change.expected = Some(seconds(40)));
+    }
+    let plan = fixtures::plan(changes, &[]);
+    let mut board = Board::new(&plan, NonZeroUsize::new(if number < 100 { 10 } else { 2_000 }));
+    for change in 0..number / 2 {
+        board.hear(&began(0, change, Action::Start));
+        if change % 2 == 0 {
+            board.hear(&at(1, EventKind::Accepted { change, action: Action::Start, request_id: None }));
+            let power = Power::Unrecognised("正在启动的状态".into());
+            board.hear(&at(2, EventKind::Moved { change, power: Some(power) }));
+        } else {
+            let refusal = Refusal { code: Some("系统繁忙".to_owned()), ..fixtures::expired() };
+            board.hear(&at(1, EventKind::Retrying { change, action: Action::Start, refusal, sends: 2 }));
+        }
+        if change % 7 == 6 {
+            board.hear(&completed(3_000, change, Action::Start, How::Called, Power::Running));
+        }
+    }
+    board.now(seconds(3_700));
+    (plan, board)
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal_and_no_frame_is_higher() {
+    for (number, known) in [(1, true), (3, false), (60, true), (1_000, false), (1_001, true)] {
+        let (_, board) = busy(number, known);
+        for columns in (1..=200).chain([1_000]) {
+            for rows in [1, 2, 3, 4, 5, 8, 12, 24, 100] {
+                let lines = frame(&board, columns, rows);
+                assert!(
+                    !lines.is_empty() && lines.len() <= (rows - 1).max(1),
+                    "{columns} x {rows}: {lines:#?}"
+                );
+                assert!(lines.len() <= 2 + frame::LISTED + 1, "{columns} x {rows}: {lines:#?}");
+                for line in &lines {
+                    assert!(line.width() <= columns, "{columns} x {rows}: {line:?}");
+                    assert!(!line.contains(char::is_control), "{line:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn narrow_terminals_show_what_matters_most() {
+    let (_, board) = busy(60, false);
+    for columns in [20, 30, 40, 60, 80, 120] {
+        let lines = frame(&board, columns, 24);
+        assert!(lines[0].contains("4 of 60 done"), "{columns}: {lines:#?}");
+        assert!(lines[0].contains("1h1m"), "{columns}: {lines:#?}");
+        assert!(lines[..2].concat().contains("26 in transi"), "{columns}: {lines:#?}");
+    }
+    let lines = frame(&board, 40, 24);
     assert_eq!(
-        glass.shown(),
+        lines[..4],
         [
-            "error: the disk is full",
-            "[                        ] 0 of 4 done, 1 in transition, 3 waiting, 0 failed; 2s",
-            "  db: starting for 2s, waits for ECS to take the call",
+            "4 of 60 done; 1h1m of an unknown time",
+            "26 in transition, 30 waiting (30 for …",
+            "  a000               正在启动的状态, …",
+            "  a001[i-b…0000001]  starting, 1h1m, …",
         ]
     );
 }
 
 #[test]
-fn on_a_terminal_the_list_is_bounded() {
-    let plan = starts(40);
-    let (mut progress, glass) = on_glass(&plan, Style::plain());
-    for change in 0..40 {
-        progress.hear(&began(u64::try_from(change).expect("small"), change, Action::Start));
-    }
-    progress.tick(seconds(1));
-    let shown = glass.shown();
-    assert_eq!(shown.len(), 1 + LISTED + 1, "{shown:#?}");
-    assert_eq!(shown.last().map(String::as_str), Some("  and 32 more"));
+fn a_wide_terminal_shows_all_of_it_and_aligns_by_columns() {
+    let (_, board) = busy(60, true);
+    let lines = frame(&board, 160, 24);
+    assert_eq!(
+        lines[..3],
+        [
+            "[>                       ] 4 of 60 done, 26 in transition, 30 waiting (30 for a slot), 0 failed; 1h1m of an unknown time",
+            "  a000                                          正在启动的状态, 1h1m",
+            "  a001[i-bp1application00000001]                starting, 1h1m, waits for another try (系统繁忙, sent 2 times)",
+        ]
+    );
+    assert_eq!(lines.last().map(String::as_str), Some("  and 18 more"));
 }
 
 #[test]
 fn a_step_says_what_it_waits_for() {
-    let waits = |verdict: Verdict, action: Action| {
+    let stands = |verdict: Verdict, action: Action| {
         let plan = fixtures::plan(vec![fixtures::change("db", Power::Stopping, Goal::Running, verdict)], &[]);
-        let mut board = Board::new(&plan);
+        let mut board = Board::new(&plan, None);
         board.hear(&began(0, 0, action));
-        board.list(8).remove(0)
+        board.oldest(8).remove(0).1
     };
     assert_eq!(
-        waits(Verdict::Start { once_stopped: true, init_local_disk: false }, Action::Start),
-        "db: starting for 0s, waits for Stopped"
+        stands(Verdict::Start { once_stopped: true, init_local_disk: false }, Action::Start),
+        "Stopping, 0s, starting it once it is Stopped"
     );
-    assert_eq!(
-        waits(Verdict::Wait { until: Goal::Stopped, then: None }, Action::Wait),
-        "db: waiting for 0s, waits for Stopped"
-    );
+    assert_eq!(stands(Verdict::Wait { until: Goal::Stopped, then: None }, Action::Wait), "Stopping, 0s");
     let plan = fixtures::web_shop();
-    let mut board = Board::new(&plan);
+    let mut board = Board::new(&plan, None);
     board.hear(&began(0, 0, Action::Start));
     let refusal = fixtures::expired();
     board.hear(&at(1, EventKind::Retrying { change: 0, action: Action::Start, refusal, sends: 2 }));
-    assert_eq!(board.list(8), ["db: starting for 0s, waits for another try (InstanceExpired, sent 2 times)"]);
+    assert_eq!(
+        board.oldest(8),
+        [("db".to_owned(), "starting, 0s, waits for another try (InstanceExpired, sent 2 times)".to_owned())]
+    );
+}
+
+#[test]
+fn what_only_a_slot_is_missing_for_is_told_apart_from_what_has_to_come_later() {
+    let start = |at: &str| fixtures::change(at, Power::Stopped, Goal::Running, fixtures::start());
+    let changes = ["app[i-1]", "app[i-2]", "app[i-3]", "db"].map(start).into();
+    let plan = fixtures::plan(changes, &[("app", "db", Strength::Hard)]);
+    let mut board = Board::new(&plan, None);
+    board.hear(&began(0, 3, Action::Start));
+    assert_eq!(board.counts()[..2], ["1 in transition", "3 waiting"]);
+    board.hear(&completed(1, 3, Action::Start, How::Called, Power::Running));
+    board.hear(&began(1, 0, Action::Start));
+    board.hear(&began(1, 1, Action::Start));
+    assert_eq!(board.counts()[..2], ["2 in transition", "1 waiting (1 for a slot)"]);
+    board.hear(&began(2, 2, Action::Start));
+    assert_eq!(board.counts()[..2], ["3 in transition", "0 waiting"]);
+}
+
+#[test]
+fn the_time_is_as_well_known_as_the_durations_are() {
+    let time = |durations: &[Option<u64>], parallelism: usize, now: u64| {
+        let changes = durations.iter().enumerate().map(|(n, expected)| {
+            let mut change =
+                fixtures::change(&format!("a{n}"), Power::Stopped, Goal::Running, fixtures::start());
+            change.expected = expected.map(seconds);
+            change
+        });
+        let plan = fixtures::plan(changes.collect(), &[("a1", "a0", Strength::Hard)]);
+        let mut board = Board::new(&plan, NonZeroUsize::new(parallelism));
+        board.now(seconds(now));
+        board.time()
+    };
+    assert_eq!(time(&[Some(30), Some(40)], 0, 8), "8s of about 1m10s");
+    assert_eq!(time(&[Some(30), Some(40)], 3, 8), "8s of at least 1m10s");
+    assert_eq!(time(&[Some(30), Some(40)], 0, 71), "1m11s, longer than the usual 1m10s");
+    assert_eq!(time(&[Some(30), None], 0, 8), "8s of at least 30s");
+    assert_eq!(time(&[Some(30), None], 0, 31), "31s of an unknown time");
+    assert_eq!(time(&[None, None], 0, 8), "8s of an unknown time");
 }
 
 #[test]
 fn the_counts_add_up_whatever_happens() {
     let plan = fixtures::web_shop();
-    let mut board = Board::new(&plan);
+    let mut board = Board::new(&plan, None);
     let db = fixtures::address("db");
     for event in [
         began(0, 0, Action::Start),
@@ -385,13 +516,9 @@ fn the_counts_add_up_whatever_happens() {
     ] {
         board.hear(&event);
     }
-    assert_eq!(board.overall(), "0 of 4 done, 1 in transition, 0 waiting, 1 failed, 1 skipped; 0s");
+    assert_eq!(board.counts(), ["1 in transition", "0 waiting", "1 failed", "1 skipped"]);
     assert_eq!((board.ended(), board.steps()), (3, 4));
-    assert_eq!(
-        board.list(1),
-        ["batch: stopping for 0s, waits for ECS to take the call"],
-        "no more than that"
-    );
+    assert_eq!(board.oldest(9).len(), 1);
 }
 
 #[test]
@@ -422,7 +549,7 @@ fn a_reader_that_has_gone_away_does_not_stop_the_apply() {
         }
     }
     let plan = fixtures::web_shop();
-    let mut progress = Progress::on(Screen::Lines(Box::new(Broken)), &plan, Style::plain());
+    let mut progress = Progress::new(Screen::Lines(Box::new(Broken)), &plan, None, Style::plain());
     progress.hear(&began(0, 0, Action::Start));
     progress.tick(seconds(20));
     progress.finish();

@@ -1,6 +1,7 @@
 //! What a run says of an instance: refusals, failures, and what an interruption left.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use super::{Explanation, address, block, count, message, name, short};
 use crate::cloud::{Advice, Refusal};
@@ -157,7 +158,16 @@ pub fn retrying(refusal: &Refusal, sends: u32) -> String {
 /// What a look showed of an instance on its way: `seen Starting`, or `not visible`.
 #[must_use]
 pub fn seen(power: Option<&Power>) -> String {
-    power.map_or_else(|| "not visible".to_owned(), |power| format!("seen {}", name(power.word())))
+    match power {
+        Some(power) => format!("seen {}", status(Some(power))),
+        None => status(None).into_owned(),
+    }
+}
+
+/// The status that a look showed, or `not visible`.
+#[must_use]
+pub fn status(power: Option<&Power>) -> Cow<'_, str> {
+    power.map_or(Cow::Borrowed("not visible"), |power| name(power.word()))
 }
 
 /// What an interruption left of a step that had not ended.
@@ -204,6 +214,14 @@ pub fn doing(action: Action) -> &'static str {
         Action::Stop => "stopping",
         Action::Wait => "waiting",
     }
+}
+
+/// That a step has not ended yet, as Terraform puts it: `Still starting... [10s elapsed] seen Starting`. `seen` is what
+/// [`seen`] says of the last look that showed something new.
+#[must_use]
+pub fn still(action: Action, elapsed: Duration, seen: Option<&str>) -> String {
+    let seen = seen.map_or_else(String::new, |seen| format!(" {seen}"));
+    format!("Still {}... [{} elapsed]{seen}", doing(action), Words(elapsed))
 }
 
 fn asked(action: Action) -> &'static str {

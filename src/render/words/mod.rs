@@ -15,7 +15,9 @@ use std::fmt;
 use jiff::Timestamp;
 use unicode_width::UnicodeWidthChar;
 
-pub use failure::{doing, failure, left_over, remedy_of, retrying, seen, skipped, stopped_otherwise};
+pub use failure::{
+    doing, failure, left_over, remedy_of, retrying, seen, skipped, status, still, stopped_otherwise,
+};
 pub use order::{Order, narrowed};
 pub use reason::{block, drift, excess, heading, heading_of_several, reason, then, verdict, warning};
 

@@ -10,10 +10,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// A process that takes longer than this hangs: it is killed, and its test fails.
-const LONGEST: Duration = Duration::from_secs(100);
+pub(super) const LONGEST: Duration = Duration::from_secs(100);
 
 /// How often a condition is asked for that no output announces.
-const PAUSE: Duration = Duration::from_millis(5);
+pub(super) const PAUSE: Duration = Duration::from_millis(5);
 
 /// A process that has been started. Dropped before its end, it is killed.
 pub(crate) struct Running {

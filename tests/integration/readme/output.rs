@@ -18,8 +18,7 @@ const ELISION: &str = "...";
 pub(super) fn agree(shown: &[&str], printed: &Printed) -> Result<(), String> {
     let tidy = |line: &str| {
         // What takes unusually long on a busy machine is told again.
-        let is_patience =
-            line.contains(": still starting after ") || line.contains(": still stopping after ");
+        let is_patience = line.contains(": Still ") && line.contains(" elapsed]");
         (!line.trim().is_empty() && !is_patience).then(|| volatile::replaced(line))
     };
     let mut shown: Vec<String> = shown.iter().copied().filter_map(tidy).collect();

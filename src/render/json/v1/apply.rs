@@ -199,11 +199,8 @@ fn about(change: &Change, what: fmt::Arguments<'_>) -> String {
 
 fn progress_line(now: Timestamp, change: &Change, step: &Step, at: Duration) -> String {
     let elapsed = at.saturating_sub(step.began);
-    let mut message =
-        about(change, format_args!("still {} after {}", words::doing(step.action), Words(elapsed)));
-    if let Some(seen) = &step.seen {
-        message.push_str(&format!(", {seen}"));
-    }
+    let still = words::still(step.action, elapsed, step.seen.as_deref());
+    let message = about(change, format_args!("{still}"));
     let hook = Hook {
         elapsed_seconds: Some(seconds(elapsed)),
         status: step.status.clone(),

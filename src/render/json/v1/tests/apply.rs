@@ -104,10 +104,13 @@ fn steps_in_transition_are_spoken_of_every_ten_seconds() {
         lines.iter().map(|line| read(line)["@message"].as_str().expect("a message").to_owned()).collect()
     };
     assert!(at(seconds(9)).is_empty());
-    assert_eq!(at(seconds(10)), ["db: still starting after 10s"]);
-    assert_eq!(at(seconds(14)), ["batch: still stopping after 10s"]);
+    assert_eq!(at(seconds(10)), ["db: Still starting... [10s elapsed]"]);
+    assert_eq!(at(seconds(14)), ["batch: Still stopping... [10s elapsed]"]);
     assert!(at(seconds(19)).is_empty());
-    assert_eq!(at(seconds(24)), ["db: still starting after 24s", "batch: still stopping after 20s"]);
+    assert_eq!(
+        at(seconds(24)),
+        ["db: Still starting... [24s elapsed]", "batch: Still stopping... [20s elapsed]"]
+    );
 }
 
 #[test]

@@ -1,0 +1,116 @@
+//! A process on a terminal of its own, whose screen can be looked at.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+
+use nix::pty::{Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::process::{LONGEST, PAUSE};
+
+/// A process whose three streams are one terminal. Dropped before its end, it is killed.
+pub(crate) struct OnTerminal {
+    child: Child,
+    heard: Receiver<Vec<u8>>,
+    terminal: File,
+    raw: Vec<u8>,
+    screen: vt100::Parser,
+    /// Dropped, it calls the watchdog off.
+    _watchdog: Sender<()>,
+}
+
+impl OnTerminal {
+    /// Starts a process on a terminal of so many columns and rows.
+    pub(crate) fn start(command: &mut Command, columns: u16, rows: u16) -> Self {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        let pair = openpty(&size, None).unwrap();
+        let end = || Stdio::from(pair.slave.try_clone().unwrap());
+        let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
+        // The reading ends when nobody has the other end open any more.
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        drop(pair.slave);
+        let terminal = File::from(pair.master);
+        let mut reader = terminal.try_clone().unwrap();
+        let (tell, heard) = mpsc::channel();
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            // A terminal without a process is an error on Linux.
+            while let Ok(read @ 1..) = reader.read(&mut bytes) {
+                if tell.send(bytes[..read].to_owned()).is_err() {
+                    break;
+                }
+            }
+        });
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+        let (watchdog, called_off) = mpsc::channel::<()>();
+        thread::spawn(move || {
+            if called_off.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout) {
+                let _ = kill(pid, Signal::SIGKILL);
+            }
+        });
+        let screen = vt100::Parser::new(rows, columns, 0);
+        Self { child, heard, terminal, raw: Vec::new(), screen, _watchdog: watchdog }
+    }
+
+    /// The rows of the screen that hold something, from the top.
+    pub(crate) fn rows(&self) -> Vec<String> {
+        let contents = self.screen.screen().contents();
+        contents.lines().map(|row| row.trim_end().to_owned()).filter(|row| !row.is_empty()).collect()
+    }
+
+    /// Everything that was written to the terminal.
+    pub(crate) fn raw(&self) -> String {
+        String::from_utf8_lossy(&self.raw).into_owned()
+    }
+
+    /// Waits until the screen is as wanted.
+    pub(crate) fn until(&mut self, what: &str, holds: impl Fn(&[String]) -> bool) {
+        while !holds(&self.rows()) {
+            match self.heard.recv_timeout(PAUSE) {
+                Ok(bytes) => self.take(&bytes),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    assert!(holds(&self.rows()), "it ended before {what}\n{:#?}", self.rows());
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Resizes the window. The process hears of it as it would from a real one.
+    pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
+        let size = rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::termios::tcsetwinsize(&self.terminal, size).unwrap();
+        self.screen.screen_mut().set_size(rows, columns);
+    }
+
+    /// Sends the process a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+    }
+
+    /// Waits for the end, and gives the exit status.
+    pub(crate) fn finish(&mut self) -> Option<i32> {
+        while let Ok(bytes) = self.heard.recv() {
+            self.take(&bytes);
+        }
+        self.child.wait().unwrap().code()
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.raw.extend_from_slice(bytes);
+        self.screen.process(bytes);
+    }
+}
+
+impl Drop for OnTerminal {
+    fn drop(&mut self) {
+        // Both do nothing to a process that has ended and was waited for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
