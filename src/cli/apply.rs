@@ -229,7 +229,7 @@ async fn carry_out(
     let progress = RefCell::new(Progress::new(
         Screen::stderr(size),
         &preview.plan,
-        limits.parallelism,
+        apply.limits.parallelism,
         console.err_style(),
     ));
     let lines = RefCell::new(v1::Apply::new());
