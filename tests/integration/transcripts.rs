@@ -42,7 +42,10 @@ fn is_blessing() -> bool {
     std::env::var_os("BLESS").is_some()
 }
 
-/// What has reached the simulated cloud of `account.yaml`.
+/// The account of every transcript's simulated cloud.
+const ACCOUNT: &str = "account.yaml";
+
+/// What has reached that cloud.
 const MEMORY: &str = "account.cloud.json";
 
 /// A folder in which a transcript is made.
@@ -81,6 +84,15 @@ impl Stage {
         let path = self.folder.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, format!("{content}\n")).unwrap();
+        if name == ACCOUNT {
+            // It begins anew with another account in any case; so nobody takes what was for what is.
+            let _ = fs::remove_file(self.folder.path().join(MEMORY));
+        }
+    }
+
+    /// How often this was written into the memory of the simulated cloud.
+    fn calls(&self, call: &str) -> usize {
+        fs::read_to_string(self.folder.path().join(MEMORY)).unwrap_or_default().matches(call).count()
     }
 
     /// Runs one command, and gives the lines that tell what it printed.
@@ -101,10 +113,11 @@ impl Stage {
             writeln!(keyboard, "{typed}").unwrap();
             keyboard
         });
+        let call = run.interrupted_after.as_ref().or(run.going_on_after.as_ref());
+        let before = call.map_or(0, |call| self.calls(call));
         let mut running = Running::start(&mut command);
-        if let Some(call) = run.interrupted_after.as_ref().or(run.going_on_after.as_ref()) {
-            let memory = self.folder.path().join(MEMORY);
-            running.until(call, |_| fs::read_to_string(&memory).unwrap_or_default().contains(call.as_str()));
+        if let Some(call) = call {
+            running.until(call, |_| self.calls(call) > before);
         }
         if run.going_on_after.is_some() {
             self.going_on = Some(running);

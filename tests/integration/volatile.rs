@@ -40,7 +40,7 @@ fn word_replaced(before: &str, word: &str) -> String {
         "DURATION"
     } else if has_shape(core, "9999-99-99") {
         "DATE"
-    } else if has_shape(core, "99:99") || is_moment(core) {
+    } else if has_shape(core, "99:99") || is_moment(core) || (has_shape(core, "9999") && after("DATE ")) {
         "TIME"
     } else if is_number && (after("serial ") || value_of("serial") || is_measured(&before_core)) {
         "NUMBER"
@@ -94,6 +94,8 @@ fn only_what_differs_from_run_to_run_is_replaced() {
             "db: Running after DURATION [request ID]",
         ),
         ("since the last apply 2026-11-23 16:02 UTC", "since the last apply DATE TIME UTC"),
+        // Mermaid takes no colon in a description.
+        ("Looked at on 2026-11-23 1602 UTC, 1602", "Looked at on DATE TIME UTC, 1602"),
         ("8 entries, i-bp1db0000000000001, 1 of 7", "8 entries, i-bp1db0000000000001, 1 of 7"),
         (
             r#"{"@timestamp":"2026-11-23T15:56:40.5Z","elapsed_seconds":0.25,"n":1}"#,
