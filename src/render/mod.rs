@@ -14,6 +14,8 @@ mod login;
 pub mod problems;
 pub mod report;
 pub mod style;
+#[cfg(test)]
+mod tests;
 mod text_diff;
 pub mod visible;
 pub mod words;

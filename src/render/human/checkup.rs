@@ -4,12 +4,14 @@ use std::fmt::Write as _;
 
 use crate::render::checkup::{Check, Finding};
 use crate::render::style::{Ink, Style};
-use crate::render::visible::visible;
 use crate::render::words;
 
 /// The columns of the longest word for a finding, and of the longest name.
 const FINDING: usize = 7;
 const NAME: usize = 11;
+
+/// The columns that a finding or a remedy may take: all the places where credentials were looked for fit.
+const LONGEST: usize = 1_900;
 
 /// One line for each check, and one with what to do where there is something; at last the sum.
 #[must_use]
@@ -24,9 +26,9 @@ pub fn checkup(checks: &[Check], style: Style) -> String {
         };
         let word = format!("{:FINDING$}", finding.word());
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{}  {name:NAME$}  {}", style.paint(ink, word), visible(detail));
+        let _ = writeln!(text, "{}  {name:NAME$}  {}", style.paint(ink, word), words::short(detail, LONGEST));
         if let Some(remedy) = remedy {
-            let _ = writeln!(text, "{:FINDING$}  {:NAME$}  -> {}", "", "", visible(remedy));
+            let _ = writeln!(text, "{:FINDING$}  {:NAME$}  -> {}", "", "", words::short(remedy, LONGEST));
         }
     }
     let count = |wanted| checks.iter().filter(|check| check.finding == wanted).count();

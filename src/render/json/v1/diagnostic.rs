@@ -4,6 +4,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{FORMAT_VERSION, Level, line, text};
+use crate::render::words;
+
+/// The columns that the message of a line may take: the differences of a stale plan fit.
+const LONGEST_MESSAGE: usize = 1_500;
 
 /// One problem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -98,7 +102,9 @@ pub fn diagnostic(now: Timestamp, diagnostic: &Diagnostic) -> String {
         Severity::Error => (Level::Error, "Error"),
         Severity::Warning => (Level::Warn, "Warning"),
     };
-    line(now, level, "diagnostic", &format!("{word}: {}", diagnostic.summary), Body { diagnostic })
+    // The summary is exact; what log viewers show of the line is harmless, as in every other line.
+    let message = format!("{word}: {}", words::short(&diagnostic.summary, LONGEST_MESSAGE));
+    line(now, level, "diagnostic", &message, Body { diagnostic })
 }
 
 /// The document of `validate --json`. Valid is what has no error; warnings are allowed.
