@@ -9,19 +9,17 @@ use super::failure::Failure;
 
 /// Asks for approval of calls on the terminal, after saying what it is for. Only "yes" is one.
 pub(super) async fn ask(session: &Session<'_>, what: &str) -> Result<(), Failure> {
-    if is_given(session, what).await? {
+    if is_given(session, what, "Do you want powerform to carry this out?").await? {
         Ok(())
     } else {
         Err(anyhow!("not approved: nothing was called").into())
     }
 }
 
-/// Asks on the terminal, after saying what for, and gives whether the answer was "yes".
-pub(super) async fn is_given(session: &Session<'_>, what: &str) -> Result<bool, Failure> {
+/// Asks a question on the terminal, after saying what it is about, and gives whether the answer was "yes".
+pub(super) async fn is_given(session: &Session<'_>, what: &str, question: &str) -> Result<bool, Failure> {
     let lead = if what.is_empty() { String::new() } else { format!("{what}\n") };
-    session
-        .console
-        .to_stderr(&format!("\n{lead}Do you want powerform to carry this out? Only \"yes\" is accepted: "));
+    session.console.to_stderr(&format!("\n{lead}{question} Only \"yes\" is accepted: "));
     let answer = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).map(|_| line)

@@ -25,11 +25,11 @@ pub(super) struct Arguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
-    /// The configuration; may be given several times; a directory stands for its *.yaml, without the account file of the
+    /// The configuration; may be given several times; a folder stands for its *.yaml, without the account file of the
     /// simulator [default: powerform.yaml]
     #[arg(short, long = "file", value_name = "PATH", global = true)]
     pub(super) file: Vec<PathBuf>,
-    /// Work as if started in this directory
+    /// Work as if started in this folder
     #[arg(short = 'C', long, value_name = "DIR", global = true)]
     pub(super) chdir: Option<PathBuf>,
     /// Whether to use colour; `auto` does on a terminal, unless NO_COLOR is set or TERM is dumb
@@ -149,7 +149,7 @@ pub(super) struct Apply {
     #[arg(long)]
     pub(super) auto_approve: bool,
     /// At most so many instances in transition at one time [default: no limit]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(super) parallelism: Option<NonZeroUsize>,
     /// Wait so long for the lock, if someone else holds it, for example 90s or 10m
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "0s")]
@@ -230,7 +230,7 @@ pub(super) enum State {
         #[arg(value_name = "ADDR")]
         address: Address,
     },
-    /// Forget an address, or all instances of an entry; the machines are not touched
+    /// Forget an address, or all instances of an entry; the instances are not touched
     Rm {
         /// An entry or an address
         #[arg(value_name = "ADDR")]
@@ -244,7 +244,7 @@ pub(super) enum State {
 #[derive(Debug, Args)]
 pub(super) struct ForceUnlock {
     /// The id of the lock, as the refusal names it
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = lock_id)]
     pub(super) id: Uuid,
     /// Do not ask
     #[arg(long)]
@@ -291,4 +291,14 @@ pub(super) enum SimulatorCommand {
         #[arg(value_name = "STATUS")]
         status: String,
     },
+}
+
+/// A number of instances.
+fn at_least_one(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "write a whole number from 1 on, or leave it out for no limit")
+}
+
+/// The id of a lock.
+fn lock_id(text: &str) -> Result<Uuid, &'static str> {
+    text.parse().map_err(|_| "copy the lock id from the message that says who holds the lock")
 }

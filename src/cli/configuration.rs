@@ -166,6 +166,12 @@ fn bytes_of(path: &Path, is_default: bool) -> anyhow::Result<Vec<u8>> {
                 path.display()
             ));
         }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(anyhow!(
+                "there is no file {}: check the path that is given with -f, and the folder it starts from",
+                path.display()
+            ));
+        }
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };
     let mut bytes = Vec::new();

@@ -151,7 +151,7 @@ pub(super) fn region(
     match found {
         Some((text, place)) => Region::new(&text).with_context(|| format!("the region in {place}")),
         None => Err(anyhow!(
-            "no region is named: write `provider: {{ region: cn-hangzhou }}` with your region into the file, or set \
+            "no region is named: write `provider: {{ region: cn-hangzhou }}` with your region into the configuration, or set \
              {} or {}; the profile of the Alibaba Cloud CLI has none either",
             REGION_VARIABLES[0],
             REGION_VARIABLES[1]

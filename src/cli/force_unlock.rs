@@ -34,7 +34,7 @@ async fn approve(session: &Session<'_>, left: &LockInfo) -> Result<(), Failure> 
         "Removing the lock of {} lets others apply at once; whoever still works under it may undo their work.",
         visible(&left)
     );
-    if approval::is_given(session, &what).await? {
+    if approval::is_given(session, &what, "Do you want to remove the lock?").await? {
         Ok(())
     } else {
         Err(anyhow!("not approved: the lock was left as it is").into())

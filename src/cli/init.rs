@@ -18,7 +18,11 @@ const IGNORE_RULE: &str = "state/\n";
 pub(super) fn run(session: &Session<'_>) -> Result<Exit, Failure> {
     let path = session.path(Path::new(DEFAULT_FILE));
     if !write_new(&path, TEMPLATE)? {
-        return Err(anyhow!("{} is there already; it was left as it is", path.display()).into());
+        return Err(anyhow!(
+            "{} is there already; it was left as it is: edit it, or begin in another folder with -C",
+            path.display()
+        )
+        .into());
     }
     let ignore = session.path(Path::new(".gitignore"));
     if write_new(&ignore, IGNORE_RULE)? {

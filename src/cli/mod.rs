@@ -78,6 +78,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(console.last_word(exit).status())
 }
 
+/// What is said of an apply that was refused.
+const NOTHING_WAS_CALLED: &str = "nothing was called";
+
 /// What every command is given.
 struct Session<'a> {
     console: &'a Console,
@@ -106,6 +109,8 @@ async fn run(arguments: Arguments, console: &Console) -> Exit {
         }
     };
     let session = Session { console, environment: console.environment(), global: &global, interruption };
+    // Whatever keeps an apply from its plan comes before its first call; what comes after is told by its summary.
+    let called_nothing = matches!(command, Command::Apply(_));
     let outcome = match command {
         Command::Init => init::run(&session),
         Command::Validate(arguments) => validate::run(&session, &arguments),
@@ -127,7 +132,13 @@ async fn run(arguments: Arguments, console: &Console) -> Exit {
         Err(failure) => {
             match &failure {
                 Failure::Configuration { text, diagnostics } => console.problems(text, diagnostics),
-                Failure::Other(error) => console.say_lines(Level::Error, &failure::lines(error)),
+                Failure::Other(error) => {
+                    let mut lines = failure::lines(error);
+                    if called_nothing && !lines.iter().any(|line| line.contains(NOTHING_WAS_CALLED)) {
+                        lines.push(NOTHING_WAS_CALLED.to_owned());
+                    }
+                    console.say_lines(Level::Error, &lines);
+                }
                 Failure::Interrupted => console.say(Level::Note, "interrupted: nothing was called"),
             }
             failure.exit()

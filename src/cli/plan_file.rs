@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
@@ -32,9 +32,13 @@ pub(super) fn write(path: &Path, saved: &SavedPlan) -> anyhow::Result<()> {
 pub(super) fn read(path: &Path) -> anyhow::Result<SavedPlan> {
     let context = || format!("the plan file {}", path.display());
     let mut text = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(saved::LONGEST as u64 + 1).read_to_end(&mut text))
-        .with_context(context)?;
+    let file = File::open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
+            anyhow!("there is no plan file {}: make one with `powerform plan --out FILE`", path.display())
+        }
+        _ => anyhow::Error::new(error).context(format!("cannot read the plan file {}", path.display())),
+    })?;
+    file.take(saved::LONGEST as u64 + 1).read_to_end(&mut text).with_context(context)?;
     if text.len() > saved::LONGEST {
         return Err(anyhow!("it is larger than any plan")).with_context(context);
     }

@@ -108,7 +108,7 @@ pub(super) async fn remove(
     for (key, address) in &gone {
         session.console.result(&format!("Forgot {} ({}).\n", words::address(address), key.id));
     }
-    session.console.result("The machines were not touched.\n");
+    session.console.result("The instances were not touched.\n");
     Ok(Exit::Success)
 }
 

@@ -102,6 +102,7 @@ impl World {
             configuration: text.to_owned(),
             shape,
             limits: Default::default(),
+            accounts: Default::default(),
             plan: plan.clone(),
         };
         let mut checks = vec![

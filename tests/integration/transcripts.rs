@@ -193,6 +193,33 @@ fn every_transcript_shows_what_the_binary_prints() {
     );
 }
 
+/// Words for what has another name everywhere: `src/render/words` has the list.
+const OTHER_WORDS: [(&str, &str); 6] = [
+    ("directory", "folder"),
+    ("cycle", "circle"),
+    ("the machine", "the instance"),
+    ("server", "instance"),
+    ("abort", "interrupt"),
+    ("config ", "configuration"),
+];
+
+#[test]
+fn one_thing_has_one_name_in_every_transcript() {
+    for path in transcripts() {
+        let text = fs::read_to_string(&path).unwrap();
+        // What the operating system says is in its own words.
+        for line in text.lines().filter(|line| line.starts_with(['|', '!']) && !line.contains("(os error ")) {
+            for (other, ours) in OTHER_WORDS {
+                assert!(
+                    !line.to_lowercase().contains(other),
+                    "{}: \"{other}\" is called \"{ours}\": {line}",
+                    path.display()
+                );
+            }
+        }
+    }
+}
+
 /// Every command that the binary has, found by its help: each as the words after `powerform`.
 fn every_command() -> BTreeSet<String> {
     let mut found = BTreeSet::new();

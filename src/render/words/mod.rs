@@ -1,6 +1,21 @@
 //! The words of powerform: plurals, lists, times, and a sentence with a remedy for everything that can be said of an
 //! instance. Screen and machine output both take their words here, so that one thing has one name everywhere.
 //!
+//! | the word | what it is | and not |
+//! |---|---|---|
+//! | instance | an instance of ECS that is looked at, started or stopped | machine, server, VM, node |
+//! | this machine | where powerform runs | host, unless its name is meant |
+//! | configuration | what all files together say; one of them is a file | config, manifest |
+//! | entry, address | a name under `instances`, and the name of one instance of it | resource, target |
+//! | status, goal | what ECS shows, and what the configuration wants | state, power state |
+//! | state, record | the file that is locked and saved, and what it says of the instances | database, cache |
+//! | plan, verdict | what is decided of all instances, and of one | diff, change set |
+//! | in transition, on its way | between the call and the goal: counted, and told in a sentence | pending, which is a status |
+//! | call, look | what changes an instance, and what only asks | request, which ECS numbers; poll |
+//! | circle, chain | needs that lead back, and needs that follow each other | cycle, path |
+//! | folder | where files are | directory |
+//! | refused, failed, skipped, blocked | by ECS or a guard; at work; because of another; in the plan | denied, aborted |
+//!
 //! What leaves this module is safe to print: text from elsewhere is made visible and cut to a sane width.
 
 mod failure;

@@ -82,7 +82,7 @@ fn because(why: &Why, change: &Change) -> String {
         }
         Why::PoweredOff => "everything is powered off for this run; a plain apply brings it back".to_owned(),
         Why::LeftConfiguration => {
-            "no longer in the configuration: it leaves the record, and its machine stays as it is".to_owned()
+            "no longer in the configuration: it leaves the record, and is not touched".to_owned()
         }
     }
 }

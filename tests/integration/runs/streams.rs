@@ -234,7 +234,7 @@ fn init_writes_what_is_valid_and_never_over_what_is_there() {
 #[test]
 fn files_are_found_where_the_command_line_says_and_missing_ones_are_named() {
     let scenario = scenario();
-    scenario.run(&["plan", "-f", "nowhere.yaml"]).exits(1).complains(&["cannot read nowhere.yaml"]);
+    scenario.run(&["plan", "-f", "nowhere.yaml"]).exits(1).complains(&["there is no file nowhere.yaml"]);
     scenario.run(&["plan", "-C", "nowhere"]).exits(1).complains(&["nowhere"]);
     std::fs::create_dir_all(scenario.folder().join("parts/empty")).expect("made");
     scenario.run(&["plan", "-f", "parts/empty"]).exits(1).complains(&["has no *.yaml file"]);

@@ -259,7 +259,7 @@ fn a_release_leaves_the_machine_alone_and_says_so() {
         plain(&fixtures::plan(vec![gone], &[])),
         r#"  # old will be released  (i-bp1old0000000000001)
   - instance "old" {
-        no longer in the configuration: it leaves the record, and its machine stays as it is
+        no longer in the configuration: it leaves the record, and is not touched
     }
 
 Plan: 0 to start, 0 to stop, 0 to wait for, 0 blocked, 0 in sync, 1 to release.
