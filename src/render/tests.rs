@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use crate::config::{self, Source};
 use crate::execute::{Event, Report};
-use crate::fleet::{Durations, Goal, Power, Recorded, RecordedInstance, Seen};
+use crate::fleet::{Durations, Goal, Power, ProviderAlias, Recorded, RecordedInstance, Seen};
 use crate::history::History;
+use crate::plan::saved::Account;
 use crate::plan::{Pattern, Plan, SavedPlan, Shape, Then, Verdict};
 use crate::render::checkup::Check;
 use crate::render::fixtures::{self, assert_harmless, every_event, hostile, hostile_pieces, now};
@@ -95,6 +96,7 @@ impl World {
         }
         let mut shape = Shape::default();
         shape.scope.targets = vec![Pattern(text.to_owned())];
+        let account = Account { source: text.to_owned(), fingerprint: None };
         let saved = SavedPlan {
             made_at: now(),
             lineage: None,
@@ -102,7 +104,7 @@ impl World {
             configuration: text.to_owned(),
             shape,
             limits: Default::default(),
-            accounts: Default::default(),
+            accounts: [(ProviderAlias::main(), account)].into(),
             plan: plan.clone(),
         };
         let mut checks = vec![
@@ -170,6 +172,7 @@ const OUTPUTS: &[Row] = &[
         ]
     }),
     ("human/plan.rs plan_line", Reader::Terminal, |world| vec![human::plan_line(&world.plan.tally())]),
+    ("human/saved.rs saved_plan", Reader::Terminal, |world| vec![human::saved_plan(&world.saved)]),
     ("human/summary.rs apply_summary", Reader::Terminal, |world| {
         let summary = |all| human::apply_summary(&world.plan, &world.report, false, Style::plain(), all);
         vec![summary(true), summary(false)]
@@ -281,7 +284,12 @@ fn functions_that_give_text() -> BTreeSet<String> {
 #[test]
 fn every_function_that_makes_an_output_has_a_row() {
     let rows: BTreeSet<String> = OUTPUTS.iter().map(|(name, ..)| (*name).to_owned()).collect();
-    assert_eq!(functions_that_give_text(), rows, "the functions (left), and the rows of OUTPUTS (right)");
+    let functions = functions_that_give_text();
+    let (missing, gone) = (&functions - &rows, &rows - &functions);
+    assert!(
+        missing.is_empty() && gone.is_empty(),
+        "these make an output and have no row in OUTPUTS: {missing:?}; these have a row and are gone: {gone:?}"
+    );
 }
 
 #[test]
