@@ -174,10 +174,12 @@ pub(super) struct Fault {
     pub(super) instance: Option<Text>,
     pub(super) nth: Option<Spanned<u64>>,
     pub(super) times: Option<Spanned<u64>>,
+    pub(super) every: Option<Spanned<u64>>,
     pub(super) error: Option<String>,
     pub(super) message: Option<Text>,
     pub(super) drop: Option<Text>,
     pub(super) delay: Option<Text>,
+    pub(super) lag: Option<Text>,
     #[serde(default)]
     pub(super) stuck: bool,
     #[serde(default)]

@@ -22,6 +22,8 @@
 //!   - { action: StartInstance, instance: i-bp1db, nth: 1, times: 2, error: InternalError }    # in batches: that item
 //!   - { action: StartInstance, throttle: 5s, retry_after: true }      # from the first on; or at: 10s, or nth: 3
 //!   - { at: 1m, for: 10s, http: 503 }
+//!   - { action: StartInstance, every: 3, drop: after }       # the third, the sixth and so on; nth: first of them
+//!   - { action: DescribeInstances, nth: 2, lag: 5s }         # that answer shows what was so long ago
 //!   - { at: 10s, set: { i-bp1db: Stopped } }
 //! ```
 
@@ -192,7 +194,9 @@ pub(super) struct Fault {
     pub(super) instance: Option<String>,
     /// The first matching request that it strikes, from 1.
     pub(super) first: u64,
-    /// How many it strikes; `None` is every one from the first on.
+    /// From the first on it strikes one of so many: 1 is each.
+    pub(super) every: u64,
+    /// How many it strikes; `None` is without an end.
     pub(super) times: Option<u64>,
     /// From when on it strikes, counted from the beginning of the memory; `None` is from the first on.
     pub(super) from: Option<Duration>,
@@ -202,6 +206,8 @@ pub(super) struct Fault {
     pub(super) retry_after: bool,
     /// How much later than usual the answer leaves. What is asked for happens on arrival all the same.
     pub(super) delay: Duration,
+    /// How much older than usual is what the answer to a read shows.
+    pub(super) lag: Duration,
     /// What goes wrong with the request or its answer.
     pub(super) effect: Option<Effect>,
     /// What goes wrong with the instance. Beside an effect only where that lets the request be served.
@@ -287,6 +293,12 @@ impl Account {
     /// The place of an instance in [`Account::instances`].
     pub(super) fn position(&self, id: &str) -> Option<usize> {
         self.positions.get(id).copied()
+    }
+
+    /// How old what a read shows can be at most.
+    pub(super) fn longest_lag(&self) -> Duration {
+        let longest = self.faults.iter().map(|fault| fault.lag).max().unwrap_or_default();
+        self.lag.saturating_add(longest)
     }
 
     /// The role of that name.

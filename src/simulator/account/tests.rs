@@ -46,6 +46,8 @@ faults:
   - { at: 1m, unlock: i-bp1app000000000003 }
   - { action: StartInstance, at: 10s, throttle: 5s, retry_after: true }
   - { nth: 3, for: 5s, http: 503 }
+  - { every: 3, drop: before }
+  - { action: DescribeInstances, nth: 2, every: 4, times: 5, lag: 4s }
 "#,
     );
     assert_eq!(account.memory, Path::new("/accounts/../../state/web-shop.cloud.json"));
@@ -65,6 +67,13 @@ faults:
     assert_eq!(throttled.effect, Some(Effect::Refuse { code, message: None }));
     let outage = &account.faults[4];
     assert_eq!((outage.from, outage.lasts, outage.first), (None, second(5), 3));
+    let counts = |position: usize| {
+        account.faults.get(position).map(|it| (it.first, it.every, it.times, it.lag.as_secs()))
+    };
+    assert_eq!(counts(0), Some((1, 1, Some(2), 0)));
+    assert_eq!(counts(5), Some((3, 3, None, 0)));
+    assert_eq!(counts(6), Some((2, 4, Some(5), 4)));
+    assert_eq!(account.longest_lag(), Duration::from_millis(4_500));
     let db = &account.instances[account.position("i-bp1db0000000000001").unwrap()];
     assert_eq!((db.start, db.stop), (Duration::from_secs(4), Duration::from_secs(1)));
     assert_eq!(account.instances[2].status, Status::Stopped);
@@ -147,6 +156,9 @@ faults:
   - { http: 200 }
   - { nth: 1 }
   - { message: hello, stuck: true }
+  - { every: 0, action: StartInstance, lag: 1s }
+  - { every: 2, throttle: 1s }
+  - { at: 1s, every: 2, set: { i-a: Running } }
 ",
     );
     let expected = [
@@ -169,6 +181,10 @@ faults:
         "17:13: http: 200 is not a failure",
         "18:5: nothing goes wrong",
         "19:16: message: goes with error:",
+        "20:14: it counts from 1",
+        "20:45: only a look can show what is old",
+        "21:14: it strikes for some time or by count",
+        "22:5: at goes with set, lock or unlock, or with for",
     ];
     let found = problems(&text);
     assert_eq!(found.len(), expected.len(), "{found:#?}");

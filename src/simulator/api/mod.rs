@@ -190,6 +190,11 @@ pub(super) struct Call<'c> {
 }
 
 impl Call<'_> {
+    /// The moment that a look takes for the present: a fault may let it see what is old.
+    fn looked_at(&self) -> Timestamp {
+        self.now.checked_sub(self.strikes.lag()).unwrap_or(Timestamp::MIN)
+    }
+
     /// Whether the account may do this.
     fn is_denied(&self, action: &str) -> bool {
         self.world.account().denied.contains(action)

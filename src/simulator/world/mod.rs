@@ -224,7 +224,7 @@ impl World {
     }
 
     fn enter(&mut self, instance: &str, phases: &[Phase], at: Timestamp) {
-        let oldest_shown = self.shown_at(at);
+        let oldest_shown = at.checked_sub(self.account.longest_lag()).unwrap_or(Timestamp::MIN);
         if let Some(machine) = self.machine(instance) {
             machine.enter(phases, at, oldest_shown);
         }

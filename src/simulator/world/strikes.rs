@@ -82,6 +82,11 @@ impl Strikes<'_> {
         all.map(|strike| strike.fault.delay).max().unwrap_or_default()
     }
 
+    /// How much older than usual is what a look shows.
+    pub(in crate::simulator) fn lag(&self) -> Duration {
+        self.call.as_ref().map(|strike| strike.fault.lag).unwrap_or_default()
+    }
+
     /// What is done to the request as a whole.
     pub(in crate::simulator) fn effect(&self) -> Option<&Effect> {
         self.call.as_ref()?.fault.effect.as_ref()
@@ -130,8 +135,10 @@ impl World {
             }
             (Some(lasts), None) => (number >= fault.first).then_some(Strike { fault, left: Some(lasts) }),
             (None, _) => {
-                let past = fault.times.is_some_and(|times| number >= fault.first.saturating_add(times));
-                (number >= fault.first && !past).then_some(Strike { fault, left: None })
+                let since = number.checked_sub(fault.first)?;
+                let (struck, between) = (since.checked_div(fault.every)?, since.checked_rem(fault.every)?);
+                let strikes = between == 0 && fault.times.is_none_or(|times| struck < times);
+                strikes.then_some(Strike { fault, left: None })
             }
         }
     }

@@ -10,6 +10,8 @@ use crate::simulator::status::Status;
 
 /// The actions that boot an instance.
 const STARTS: [&str; 2] = ["StartInstance", "StartInstances"];
+/// The actions that show what instances are.
+const LOOKS: [&str; 3] = ["DescribeInstances", "DescribeInstanceStatus", "DescribeInstanceAttribute"];
 
 /// When a fault strikes, where that is not by count.
 struct Period {
@@ -52,7 +54,9 @@ fn request_fault(
     if let Some(id) = fault.instance.as_ref().filter(|id| !known(&id.value)) {
         problems.add(id.referenced, format!("there is no instance {} in this account", id.value));
     }
-    for count in [&fault.nth, &fault.times].into_iter().flatten().filter(|count| count.value == 0) {
+    for count in
+        [&fault.nth, &fault.times, &fault.every].into_iter().flatten().filter(|count| count.value == 0)
+    {
         problems.add(count.referenced, "it counts from 1: 0 strikes nothing");
     }
     let when = period(&fault, place, problems);
@@ -63,11 +67,16 @@ fn request_fault(
     {
         problems.add(place, "only a start can fail to boot: write action: StartInstance");
     }
-    let delay = fault.delay.is_some();
+    if let Some(lag) = &fault.lag
+        && fault.action.as_ref().is_some_and(|action| !LOOKS.contains(&action.value.as_str()))
+    {
+        problems.add(lag.referenced, "only a look can show what is old: write action: DescribeInstances");
+    }
+    let delay = fault.delay.is_some() || fault.lag.is_some();
     if effects.is_empty() && twists.is_empty() && !delay {
         problems.add(
             place,
-            "nothing goes wrong: add one of error, throttle, drop, delay, stuck, fails_to_boot, vanish, garbage, \
+            "nothing goes wrong: add one of error, throttle, drop, delay, lag, stuck, fails_to_boot, vanish, garbage, \
              truncate, http, or at with set",
         );
     }
@@ -81,19 +90,24 @@ fn request_fault(
     if effects.len() > 1 || twists.len() > 1 || !(twists.is_empty() || served) {
         problems.add(
             place,
-            "one fault does one thing: write two faults. Only delay goes with any other, and drop: after, garbage and \
+            "one fault does one thing: write two faults. Only delay and lag go with any other, and drop: after, garbage and \
              truncate go with stuck, fails_to_boot and vanish",
         );
     }
     Some(Fault {
         action: fault.action.map(|action| action.value),
         instance: fault.instance.map(|id| id.value),
-        first: fault.nth.as_ref().map_or(1, |nth| nth.value),
-        times: fault.times.map(|times| times.value).or(fault.nth.map(|_| 1)),
+        first: fault.nth.as_ref().or(fault.every.as_ref()).map_or(1, |first| first.value),
+        every: fault.every.as_ref().map_or(1, |every| every.value),
+        times: fault
+            .times
+            .map(|times| times.value)
+            .or(fault.nth.filter(|_| fault.every.is_none()).map(|_| 1)),
         from: when.from,
         lasts: when.lasts,
         retry_after: fault.retry_after,
         delay: problems.read(fault.delay.as_ref(), Duration::ZERO, notation::duration),
+        lag: problems.read(fault.lag.as_ref(), Duration::ZERO, notation::duration),
         effect: effects.pop(),
         twist: twists.pop(),
     })
@@ -108,6 +122,9 @@ fn period(fault: &document::Fault, place: Location, problems: &mut Problems) -> 
     }
     if let (Some(times), Some(_)) = (&fault.times, lasts) {
         problems.add(times.referenced, "it strikes for some time or some times: leave out one of them");
+    }
+    if let (Some(every), true) = (&fault.every, lasts.is_some() || fault.at.is_some()) {
+        problems.add(every.referenced, "it strikes for some time or by count: leave out every:");
     }
     if let (Some(nth), Some(_)) = (&fault.nth, &fault.at) {
         problems.add(nth.referenced, "it strikes from a moment or from a request on: leave out at: or nth:");
@@ -174,10 +191,12 @@ fn scheduled_change(
         instance,
         nth,
         times,
+        every,
         error,
         message,
         drop,
         delay,
+        lag,
         stuck,
         fails_to_boot,
         vanish,
@@ -199,10 +218,12 @@ fn scheduled_change(
         || instance.is_some()
         || nth.is_some()
         || times.is_some()
+        || every.is_some()
         || error.is_some()
         || message.is_some()
         || drop.is_some()
         || delay.is_some()
+        || lag.is_some()
         || stuck
         || fails_to_boot
         || vanish

@@ -35,7 +35,8 @@ pub(super) fn one_instance(parameters: &Parameters) -> Subject {
 
 /// Who lacks the permission sees an empty list and no error, as documented; only a dry run tells.
 pub(super) fn describe_instances(call: &Call<'_>) -> Result<Done, Refusal> {
-    let Call { world, parameters, now, .. } = *call;
+    let Call { world, parameters, .. } = *call;
+    let now = call.looked_at();
     let region = regions::required(world, parameters)?;
     let ids = json_ids(parameters)?;
     let filter = Filter::read(region, parameters)?;
@@ -61,7 +62,8 @@ pub(super) fn describe_instances(call: &Call<'_>) -> Result<Done, Refusal> {
 }
 
 pub(super) fn describe_instance_status(call: &Call<'_>) -> Result<Done, Refusal> {
-    let Call { world, parameters, now, .. } = *call;
+    let Call { world, parameters, .. } = *call;
+    let now = call.looked_at();
     let region = regions::required(world, parameters)?;
     let ids = numbered_ids(parameters);
     if ids.len() > MOST_IDS {
@@ -101,7 +103,8 @@ pub(super) fn describe_instance_status(call: &Call<'_>) -> Result<Done, Refusal>
 pub(super) fn describe_instance_attribute(call: &Call<'_>) -> Result<Done, Refusal> {
     let id = call.parameters.required("InstanceId")?;
     call.permit("DescribeInstanceAttribute")?;
-    let shown = call.world.look(id, call.now).ok_or_else(|| Refusal::of("InvalidInstanceId.NotFound"))?;
+    let shown =
+        call.world.look(id, call.looked_at()).ok_or_else(|| Refusal::of("InvalidInstanceId.NotFound"))?;
     Ok(Done { fields: fields::attribute(&shown), ..Done::default() })
 }
 

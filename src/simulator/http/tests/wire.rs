@@ -212,3 +212,22 @@ async fn an_answer_can_be_late_though_the_call_was_in_time() {
     assert_eq!(server.status("i-a").await, "Running");
     server.end().await;
 }
+
+#[tokio::test]
+async fn one_look_may_show_what_was_some_time_ago() {
+    let cloud = Cloud::new(
+        "pace: { start: 2s }
+instances: [{ id: i-a }]
+faults: [{ action: DescribeInstanceStatus, every: 3, lag: 3s }]",
+    );
+    let server = cloud.serve().await;
+    server.start("i-a").await;
+    let mut seen = Vec::new();
+    for moment in [1_000, 2_500, 2_600, 4_000, 4_100, 4_200, 6_000, 6_100, 6_200] {
+        cloud.hand.set(moment);
+        seen.push(server.status("i-a").await);
+    }
+    server.end().await;
+    let [starting, running, stopped] = ["Starting", "Running", "Stopped"];
+    assert_eq!(seen, [starting, running, stopped, running, running, starting, running, running, running]);
+}

@@ -40,6 +40,24 @@ faults:
     assert_eq!(strikes(&mut world, &requests), expected);
 }
 
+#[test]
+fn a_fault_may_strike_one_request_of_so_many() {
+    for (when, expected) in [
+        ("every: 3", [3, 6, 9].as_slice()),
+        ("every: 3, times: 2", &[3, 6]),
+        ("nth: 2, every: 3", &[2, 5, 8]),
+        ("nth: 4, every: 4, times: 1", &[4]),
+        ("every: 1, times: 2", &[1, 2]),
+    ] {
+        let account = format!(
+            "instances: [{{ id: i-a }}]\nfaults: [{{ action: StartInstance, {when}, error: InternalError }}]"
+        );
+        let struck = strikes(&mut world(&account), &[("StartInstance", "i-a"); 10]);
+        let numbers: Vec<usize> = (1..).zip(struck).filter_map(|(number, it)| it.map(|_| number)).collect();
+        assert_eq!(numbers, expected, "{when}");
+    }
+}
+
 /// Whether a start is struck at some moments, in milliseconds, and how long that goes on.
 fn struck_at(world: &mut World, moments: &[u64]) -> Vec<Option<u64>> {
     let strike = |moment: &u64| {
