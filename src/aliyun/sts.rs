@@ -117,7 +117,10 @@ impl StsError {
         match self {
             Self::NoAnswer { .. } => true,
             Self::Refused { code, .. } if code.contains("Throttling") => true,
-            Self::Refused { .. } | Self::Unreadable { .. } => status.is_some_and(|status| status >= 500),
+            Self::Refused { .. } => status.is_some_and(|status| status >= 500),
+            // A success that cannot be read was cut off or swapped on its way. A redirection or a refusal in other
+            // words than STS's comes from what stands in between, and comes again.
+            Self::Unreadable { status, .. } => (200..300).contains(status) || *status >= 500,
         }
     }
 

@@ -164,6 +164,8 @@ async fn what_may_pass_is_asked_again_and_not_for_ever() {
         refusal(400, "Throttling.User", "slow down"),
         refusal(500, "InternalError", "oops"),
         Said::Body(502, "<html>bad gateway</html>".to_owned()),
+        Said::Body(200, "<html>welcome</html>".to_owned()),
+        Said::Body(200, "{\"Credentials\":{\"AccessKeyId\":\"STS.".to_owned()),
         Said::Nothing,
     ] {
         let twice = trouble.clone();
@@ -195,6 +197,7 @@ async fn answers_that_are_none_are_errors_without_a_quotation() {
     ] {
         let server = Server::start(move |_, _| Said::Body(status, body.to_owned())).await;
         let error = sts(&server).assume_role(&credentials(None), &role()).await.expect_err("unreadable");
+        assert_eq!(server.asked().len(), if status == 200 { 3 } else { 1 }, "{status}");
         assert!(matches!(error, StsError::Unreadable { .. }), "{error}");
         assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
     }
