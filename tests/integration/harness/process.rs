@@ -87,6 +87,16 @@ impl Running {
         }
     }
 
+    /// Takes in what it says within a moment. Whether it has said its last.
+    pub(crate) fn hear(&mut self) -> bool {
+        match self.heard.recv_timeout(PAUSE) {
+            Ok(heard) => self.take(heard),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return true,
+        }
+        false
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
