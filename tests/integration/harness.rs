@@ -260,6 +260,12 @@ impl Scenario {
         Simulator::open(&self.account).unwrap().set(id, status).unwrap();
     }
 
+    /// How many requests have reached the simulated cloud. Cheap: it may be asked over and over.
+    pub(crate) fn requests_so_far(&self) -> usize {
+        let log = std::fs::read_to_string(&self.memory).unwrap_or_default();
+        log.matches("\"kind\":\"request\"").count()
+    }
+
     /// What has happened in the simulated cloud.
     pub(crate) fn log(&self) -> CloudLog {
         CloudLog::read(&self.memory, &self.account)

@@ -3,6 +3,7 @@
 mod bounded_patience;
 mod call_counts;
 mod connections;
+mod crashes;
 mod decisions;
 mod doctor;
 mod examples;

@@ -9,7 +9,7 @@ mod dialects;
 mod throttling;
 mod tokens;
 mod transport;
-mod wire;
+pub(super) mod wire;
 
 use crate::harness::{CloudLog, Scenario, World};
 

@@ -10,7 +10,7 @@ use std::thread;
 
 /// What is done to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(in crate::runs) enum Deed {
     /// It reaches the cloud, and its answer the program.
     Pass,
     /// The connection is reset before anything of it is read.
@@ -29,16 +29,16 @@ pub(super) enum Deed {
 
 /// One request as it was seen on the way.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
-    pub(super) action: String,
+pub(in crate::runs) struct Seen {
+    pub(in crate::runs) action: String,
     /// Everything but the body.
-    pub(super) head: String,
-    pub(super) body: String,
+    pub(in crate::runs) head: String,
+    pub(in crate::runs) body: String,
 }
 
 /// A listener before a served simulator. It lives as long as the test's process.
 #[derive(Clone)]
-pub(super) struct Wire {
+pub(in crate::runs) struct Wire {
     address: String,
     seen: Arc<Mutex<Vec<Seen>>>,
     /// How many bytes of floods were taken.
@@ -51,7 +51,10 @@ type Manner = dyn Fn(&str, usize) -> Deed + Send + Sync;
 
 impl Wire {
     /// Listens, in front of the simulator at this address.
-    pub(super) fn before(cloud: &str, manner: impl Fn(&str, usize) -> Deed + Send + Sync + 'static) -> Self {
+    pub(in crate::runs) fn before(
+        cloud: &str,
+        manner: impl Fn(&str, usize) -> Deed + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let wire = Self { address, seen: Arc::default(), flooded: Arc::default() };
@@ -69,21 +72,23 @@ impl Wire {
     }
 
     /// A listener with no cloud behind it.
-    pub(super) fn before_nothing(manner: impl Fn(&str, usize) -> Deed + Send + Sync + 'static) -> Self {
+    pub(in crate::runs) fn before_nothing(
+        manner: impl Fn(&str, usize) -> Deed + Send + Sync + 'static,
+    ) -> Self {
         Self::before("http://127.0.0.1:1", manner)
     }
 
-    pub(super) fn address(&self) -> &str {
+    pub(in crate::runs) fn address(&self) -> &str {
         &self.address
     }
 
     /// The requests that were read, in order.
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(in crate::runs) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
     /// How many bytes of floods the program took.
-    pub(super) fn flooded(&self) -> usize {
+    pub(in crate::runs) fn flooded(&self) -> usize {
         self.flooded.load(Ordering::SeqCst)
     }
 
@@ -105,8 +110,10 @@ impl Wire {
             return stream.peek(&mut [0]).map(|_| ());
         }
         let (request, asked) = read_but_one_byte(&mut stream)?;
-        let deed = manner(&asked.action, nth(&asked.action));
+        let action = asked.action.clone();
+        // As it was sent, however long the manner then holds it up.
         self.seen.lock().unwrap().push(asked);
+        let deed = manner(&action, nth(&action));
         let mut last = [0];
         stream.peek(&mut last)?;
         let answer = match &deed {
@@ -184,7 +191,7 @@ fn ask(cloud: &str, request: &[u8], last: u8) -> io::Result<Vec<u8>> {
 }
 
 /// An answer with a length, after which the connection ends.
-pub(super) fn answer(status: u16, fields: &str, body: &str) -> Deed {
+pub(in crate::runs) fn answer(status: u16, fields: &str, body: &str) -> Deed {
     let head =
         format!("HTTP/1.1 {status} X\r\n{fields}connection: close\r\ncontent-length: {}\r\n\r\n", body.len());
     Deed::Say((head + body).into_bytes())
