@@ -11,8 +11,10 @@ use std::cmp::Ordering;
 
 /// How many bends all lines may have together.
 const MOST_BENDS: usize = 4_000;
-/// Between two layers: here the lines turn.
+/// Between two layers: here the lines turn. Where many turn it is wider, so that they can be told apart.
 const LAYER_GAP: f64 = 64.0;
+const LAYER_GAP_FOR_A_LINE: f64 = 1.5;
+const WIDEST_LAYER_GAP: f64 = 200.0;
 /// Between two boxes of a layer.
 const BOX_GAP: f64 = 18.0;
 /// Between two lines that pass a layer, or a line and a box.
@@ -141,9 +143,13 @@ impl Piece {
         }
         let mut lefts = Vec::with_capacity(columns.len());
         let mut right = 0.0;
-        for width in &columns {
+        for (layer, width) in columns.iter().enumerate() {
+            if layer > 0 {
+                let turning = layers.order[layer].iter().map(|vertex| layers.left[*vertex].len()).sum();
+                right += (LAYER_GAP + to_f64(turning) * LAYER_GAP_FOR_A_LINE).min(WIDEST_LAYER_GAP);
+            }
             lefts.push(right);
-            right += width + LAYER_GAP;
+            right += width;
         }
         let top = layers.tops().fold(f64::INFINITY, f64::min);
         let bottom = layers.bottoms().fold(f64::NEG_INFINITY, f64::max);
@@ -170,7 +176,7 @@ impl Piece {
                 line
             })
             .collect();
-        let size = Size { width: (right - LAYER_GAP).max(0.0), height: (bottom - top).max(0.0) };
+        let size = Size { width: right, height: (bottom - top).max(0.0) };
         Self { boxes, edges: edges_of, size, places, lines }
     }
 }

@@ -58,7 +58,7 @@ pub fn mermaid(graph: &Graph) -> String {
 
 /// A description is not in quotes, so only what can mean nothing is left of it.
 fn words_only(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | ',' | '.' | '-')).collect()
+    text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | ',' | '.' | '-' | ':')).collect()
 }
 
 /// What stands around the text of a node: told apart without colour.

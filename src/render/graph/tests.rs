@@ -61,7 +61,7 @@ fn assert_sound_mermaid(text: &str) {
         let line = line.trim_start();
         if line.starts_with("acc") {
             let (_, said) = line.split_once(": ").expect("a description");
-            assert!(said.chars().all(|c| c.is_alphanumeric() || " ,.-".contains(c)), "{line}");
+            assert!(said.chars().all(|c| c.is_alphanumeric() || " ,.-:".contains(c)), "{line}");
         } else if let Some((node, rest)) = line.split_once('"') {
             assert!(node.starts_with('n') && node.len() < 12, "{line}");
             let (label, rest) = rest.split_once('"').expect("the end of the label");
