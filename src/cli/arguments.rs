@@ -179,6 +179,9 @@ pub(super) struct Show {
     /// Print one JSON document
     #[arg(long)]
     pub(super) json: bool,
+    /// Print the plan as Markdown of less than 60 kB, for a comment in a pull request
+    #[arg(long, requires = "plan", conflicts_with_all = ["json", "all"])]
+    pub(super) markdown: bool,
     /// Write how the last apply went to a file, as one HTML page that needs no network
     #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "all"])]
     pub(super) report: Option<PathBuf>,

@@ -14,7 +14,7 @@ use super::{Session, plan_file, report};
 use crate::config::nearest;
 use crate::fleet::{Address, InstanceKey, Recorded};
 use crate::render::json::v1;
-use crate::render::{human, words};
+use crate::render::{human, markdown, words};
 use crate::state::Store as _;
 
 pub(super) async fn show(session: &Session<'_>, arguments: &Show) -> Result<Exit, Failure> {
@@ -32,6 +32,10 @@ pub(super) async fn show(session: &Session<'_>, arguments: &Show) -> Result<Exit
         let saved = plan_file::read(&session.path(path))?;
         if arguments.json {
             session.console.document(&v1::saved_plan(&saved));
+            return Ok(Exit::Success);
+        }
+        if arguments.markdown {
+            session.console.document(&markdown::saved_plan(&saved));
             return Ok(Exit::Success);
         }
         session.console.result(&human::saved_plan(&saved));

@@ -11,6 +11,7 @@ pub mod graph;
 pub mod human;
 pub mod json;
 mod login;
+pub mod markdown;
 pub mod problems;
 pub mod report;
 pub mod style;
