@@ -16,6 +16,7 @@ mod kills;
 mod locks;
 mod lost_answers;
 mod parameters;
+mod pipelines;
 mod plans;
 mod preflight;
 mod random;
