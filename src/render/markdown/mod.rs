@@ -131,7 +131,7 @@ fn headline(plan: &Plan, shape: &Shape, tally: &Tally) -> String {
 
 /// What the plan was made of, and what it does not speak of.
 fn origin(text: &mut String, saved: &SavedPlan) {
-    let SavedPlan { made_at, serial, configuration, shape, plan, .. } = saved;
+    let SavedPlan { made_at, serial, configuration, shape, plan, accounts, .. } = saved;
     let regions: BTreeSet<&str> =
         plan.changes.iter().filter_map(|change| Some(change.region.as_ref()?.as_str())).collect();
     let regions: Vec<String> = regions.into_iter().map(markdown_code).collect();
@@ -148,6 +148,19 @@ fn origin(text: &mut String, saved: &SavedPlan) {
         words::time(*made_at),
         markdown_code(&digest),
     );
+    if !accounts.is_empty() {
+        let sources: Vec<String> = accounts
+            .iter()
+            .map(|(alias, account)| {
+                format!(
+                    "{} from {}",
+                    markdown_code(alias.as_str()),
+                    markdown_code(&words::name(&account.source))
+                )
+            })
+            .collect();
+        let _ = writeln!(text, "Credentials: {}.\n", words::list(&sources, words::LISTED));
+    }
     let listed = |patterns: &[crate::plan::Pattern]| {
         let patterns: Vec<String> =
             patterns.iter().map(|pattern| markdown_code(&words::name(&pattern.0))).collect();

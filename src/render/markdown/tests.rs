@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::fleet::{CallLimits, Goal, Power};
+use crate::fleet::{CallLimits, Goal, Power, ProviderAlias};
+use crate::plan::saved::Account;
 use crate::plan::{Block, Change, Pattern, Scope};
 use crate::render::fixtures::{
     self, change, every_block, every_verdict, every_warning, every_why, hostile, hostile_pieces,
@@ -14,6 +15,7 @@ fn saved(plan: Plan) -> SavedPlan {
         serial: 4,
         configuration: "3f2a9c61b0de7788990011223344556677889900".to_owned(),
         limits: CallLimits::default(),
+        accounts: std::collections::BTreeMap::new(),
         shape: Shape::default(),
         plan,
     }
@@ -205,6 +207,8 @@ fn no_text_from_elsewhere_means_anything() {
     for text in hostile_pieces().into_iter().map(ToOwned::to_owned).chain([hostile()]) {
         let mut saved = saved(loud(&text, 200));
         saved.shape.scope.targets = vec![Pattern(text.clone()); 9];
+        let account = Account { source: text.clone(), fingerprint: Some(text.clone()) };
+        saved.accounts.insert(ProviderAlias::main(), account);
         saved.configuration = text;
         assert_sound(&saved_plan(&saved));
     }
