@@ -15,7 +15,7 @@ use super::escape::{markdown, markdown_code};
 use super::graph::{self, Graph};
 use super::style::Style;
 use super::{human, words};
-use crate::plan::{Plan, SavedPlan, Shape, Tally, Verdict, Warning};
+use crate::plan::{Block, Plan, SavedPlan, Shape, Tally, Verdict, Warning};
 use rows::{Row, alike, shown};
 
 /// The most bytes of the whole text: GitHub takes 65,536 characters.
@@ -67,10 +67,16 @@ pub fn saved_plan(saved: &SavedPlan) -> String {
             them(tally.blocked)
         );
         let blocked = plan.changes.iter().filter_map(|change| match &change.verdict {
-            Verdict::Blocked(block) => Some((change, false, rows::block(block))),
+            Verdict::Blocked(block) => {
+                let is_root = !matches!(block, Block::HeldUp { .. });
+                Some((change, is_root, rows::block(block)))
+            }
             _ => None,
         });
-        table(&mut text, ["Why", "Instances", "What to do"], &alike(blocked), BLOCKED, false);
+        let mut blocked = alike(blocked);
+        // What blocks others comes first: there is what can be done.
+        blocked.sort_by_key(|row| !row.is_urgent);
+        table(&mut text, ["Why", "Instances", "What to do"], &blocked, BLOCKED, false);
     }
     if !others.is_empty() {
         let _ = writeln!(

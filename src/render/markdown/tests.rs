@@ -174,7 +174,8 @@ fn what_is_held_up_by_one_instance_is_one_row() {
         };
         change(&format!("e{at}"), Power::Stopped, Goal::Running, Verdict::Blocked(block))
     };
-    let text = saved_plan(&saved(fixtures::plan((0..40).map(held).collect(), &[])));
+    let root = change("z", Power::Stopped, Goal::Running, Verdict::Blocked(Block::Overdue));
+    let text = saved_plan(&saved(fixtures::plan((0..40).map(held).chain([root]).collect(), &[])));
     assert_sound(&text);
     assert!(
         text.contains("| held up by db, which is blocked | `e0`, `e1`, `e2`, `e3`, `e4` and 35 more | see what blocks db |\n"),
