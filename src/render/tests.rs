@@ -20,7 +20,7 @@ use crate::render::fixtures::{self, assert_harmless, every_event, hostile, hosti
 use crate::render::graph::{self, Graph};
 use crate::render::json::v1::{self, Diagnostic, Severity};
 use crate::render::style::Style;
-use crate::render::{human, problems, report};
+use crate::render::{human, markdown, problems, report};
 
 /// What a text is read by, and so what it may not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,8 @@ enum Reader {
     Dot,
     /// Mermaid, inside of Markdown.
     Mermaid,
+    /// GitHub or GitLab, in a comment.
+    Markdown,
     /// A browser.
     Browser,
 }
@@ -242,6 +244,7 @@ const OUTPUTS: &[Row] = &[
     ("graph/mod.rs words", Reader::Terminal, |world| {
         Graph::of_plan(&world.plan).nodes.iter().map(|node| node.mark().words().to_owned()).collect()
     }),
+    ("markdown/mod.rs saved_plan", Reader::Markdown, |world| vec![markdown::saved_plan(&world.saved)]),
     ("report/mod.rs page", Reader::Browser, |world| vec![report::page(&world.history())]),
 ];
 
@@ -322,6 +325,7 @@ fn text_from_elsewhere_does_no_harm_in_any_output() {
                             assert_harmless(message);
                         }
                     }
+                    Reader::Markdown => markdown::tests::assert_sound(output),
                     Reader::Dot | Reader::Mermaid | Reader::Browser => {
                         let is_obeyed = |c: char| {
                             (c.is_control() && c != '\n')
@@ -334,6 +338,7 @@ fn text_from_elsewhere_does_no_harm_in_any_output() {
             }
             match reader {
                 Reader::Terminal | Reader::Json | Reader::Dot => {}
+                Reader::Markdown => same_count("<details>"),
                 Reader::Mermaid => {
                     ["```", "<script", "<img", "](", "@everyone"].iter().for_each(|it| same_count(it))
                 }

@@ -6,7 +6,7 @@
 
 mod rows;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

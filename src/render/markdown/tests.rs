@@ -22,7 +22,7 @@ fn saved(plan: Plan) -> SavedPlan {
 }
 
 /// Fails if anything could be read as something else than text by GitHub or GitLab, outside of fences and code spans.
-fn assert_sound(text: &str) {
+pub(in crate::render) fn assert_sound(text: &str) {
     assert!(text.len() < LONGEST, "{} bytes", text.len());
     let mut fence: Option<String> = None;
     let mut cells = 0;
