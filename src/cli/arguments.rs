@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
 use uuid::Uuid;
 
+use super::completion;
 use crate::fleet::{Address, duration};
 
 /// Plan and apply for the power states of Alibaba Cloud ECS instances
@@ -79,6 +81,33 @@ pub(super) enum Command {
     Doctor(Doctor),
     /// Serve a simulated ECS on this machine, until interrupted: that is its proper end, and exits with 0
     Simulator(Simulator),
+    /// Print the script that lets a shell complete commands, flags and addresses
+    Completions(Completions),
+    /// Print the manual page, or write the pages of all commands
+    Man(Man),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(super) shell: Shell,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    Powershell,
+    Elvish,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Man {
+    /// Write one page for each command into this directory, which is made if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -86,6 +115,16 @@ pub(super) struct Validate {
     /// Print one JSON document
     #[arg(long)]
     pub(super) json: bool,
+    /// Print the problems as annotations for a code review: workflow commands for GitHub Actions, or a report of code
+    /// quality for GitLab
+    #[arg(long, value_enum, value_name = "PLACE", conflicts_with = "json")]
+    pub(super) annotations: Option<Annotations>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Annotations {
+    Github,
+    Gitlab,
 }
 
 /// What plan and apply share.
@@ -106,10 +145,10 @@ pub(super) struct Showing {
 #[derive(Debug, Args)]
 pub(super) struct Shaping {
     /// Only this entry or address, or a glob of either, and what it needs; may be given several times
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", add = ArgValueCompleter::new(completion::addresses))]
     pub(super) target: Vec<String>,
     /// All but this entry or address, or a glob of either, and what needs it; may be given several times
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", add = ArgValueCompleter::new(completion::addresses))]
     pub(super) exclude: Vec<String>,
     /// For this run, everything that shall run is to be stopped, in reverse order
     #[arg(long, conflicts_with = "refresh_only")]
@@ -199,10 +238,10 @@ pub(super) struct Graph {
     #[arg(long, conflicts_with_all = ["target", "exclude", "power_off"])]
     pub(super) offline: bool,
     /// Only this entry or address, or a glob of either, and what it needs; may be given several times
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", add = ArgValueCompleter::new(completion::addresses))]
     pub(super) target: Vec<String>,
     /// All but this entry or address, or a glob of either, and what needs it; may be given several times
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", add = ArgValueCompleter::new(completion::addresses))]
     pub(super) exclude: Vec<String>,
     /// As if everything that shall run were to be stopped
     #[arg(long)]
@@ -230,13 +269,13 @@ pub(super) enum State {
     /// What is recorded of one address, or of all instances of an entry, as YAML
     Show {
         /// An entry or an address, for example app or app[i-bp1app000000000001]
-        #[arg(value_name = "ADDR")]
+        #[arg(value_name = "ADDR", add = ArgValueCompleter::new(completion::addresses))]
         address: Address,
     },
     /// Forget an address, or all instances of an entry; the instances are not touched
     Rm {
         /// An entry or an address
-        #[arg(value_name = "ADDR")]
+        #[arg(value_name = "ADDR", add = ArgValueCompleter::new(completion::addresses))]
         address: Address,
         /// Wait so long for the lock, if someone else holds it
         #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "0s")]

@@ -46,7 +46,7 @@ impl Loaded {
 
 /// Reads the configuration and shows its warnings.
 pub(super) fn load(session: &Session<'_>) -> Result<Loaded, Failure> {
-    let mut sources = Sources::read(session)?;
+    let mut sources = Sources::read(&session.global.file, session.global.chdir.as_deref())?;
     let mut read = config::read(&sources.sources);
     if read.is_err() && sources.leave_out_account() {
         read = config::read(&sources.sources);
@@ -64,6 +64,13 @@ pub(super) fn load(session: &Session<'_>) -> Result<Loaded, Failure> {
     }
 }
 
+/// What the files say that a command line names, for who is not to be told what is wrong with them.
+pub(super) fn sources(given: &[PathBuf], from: Option<&Path>) -> Option<Vec<Source>> {
+    let mut sources = Sources::read(given, from).ok()?;
+    sources.leave_out_account();
+    Some(sources.sources)
+}
+
 struct Sources {
     sources: Vec<Source>,
     /// Where each of the sources is.
@@ -78,13 +85,14 @@ struct Named {
 }
 
 impl Sources {
-    fn read(session: &Session<'_>) -> anyhow::Result<Self> {
+    /// `given` are the files that the command line names, as they are found from the folder `from`.
+    fn read(given: &[PathBuf], from: Option<&Path>) -> anyhow::Result<Self> {
         let default = [PathBuf::from(DEFAULT_FILE)];
-        let named: &[PathBuf] = if session.global.file.is_empty() { &default } else { &session.global.file };
+        let named: &[PathBuf] = if given.is_empty() { &default } else { given };
         let mut files = Vec::new();
         let mut folder = None;
         for named in named {
-            let path = session.path(named);
+            let path = from.map_or_else(|| named.clone(), |from| from.join(named));
             let is_folder = path.is_dir();
             let parent =
                 if is_folder { path.clone() } else { path.parent().unwrap_or(Path::new("")).to_owned() };
@@ -97,7 +105,7 @@ impl Sources {
         }
         let mut sources = Vec::with_capacity(files.len());
         for Named { path, .. } in &files {
-            let missing = session.global.file.is_empty();
+            let missing = given.is_empty();
             sources.push(Source { name: path.display().to_string(), text: bytes_of(path, missing)? });
         }
         Ok(Self { sources, files, folder: folder.unwrap_or_default() })

@@ -47,6 +47,18 @@ impl Environment {
             .map(PathBuf::from)
     }
 
+    /// What the process was called with.
+    #[must_use]
+    pub fn arguments() -> Vec<std::ffi::OsString> {
+        std::env::args_os().collect()
+    }
+
+    /// The folder that the process works in.
+    #[must_use]
+    pub fn folder(self) -> Option<PathBuf> {
+        std::env::current_dir().ok()
+    }
+
     /// The time of day.
     #[must_use]
     pub fn now(self) -> Timestamp {

@@ -6,6 +6,7 @@
 mod apply;
 mod approval;
 mod arguments;
+mod completion;
 mod configuration;
 mod connection;
 mod console;
@@ -17,6 +18,7 @@ mod graph;
 mod init;
 mod interruption;
 mod log;
+mod man;
 mod plan;
 mod plan_file;
 pub mod progress;
@@ -44,6 +46,10 @@ use interruption::Interruption;
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let environment = Environment::of_this_process();
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(answered) = completion::answer(environment, &arguments) {
+        return answered;
+    }
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -126,6 +132,8 @@ async fn run(arguments: Arguments, console: &Console) -> Exit {
         Command::Doctor(arguments) => doctor::run(&session, &arguments).await,
         Command::ForceUnlock(arguments) => force_unlock::run(&session, &arguments).await,
         Command::Simulator(arguments) => simulator::run(&session, arguments).await,
+        Command::Completions(arguments) => completion::run(&session, &arguments),
+        Command::Man(arguments) => man::run(&session, &arguments),
     };
     match outcome {
         Ok(exit) => exit,

@@ -1,16 +1,22 @@
 //! `powerform validate`: everything that can be checked without the network.
 
 use super::Session;
-use super::arguments::Validate;
+use super::arguments::{Annotations, Validate};
 use super::configuration::load;
 use super::failure::{Exit, Failure};
+use crate::render::annotations;
 use crate::render::json::v1::{self, Diagnostic, Severity};
 use crate::render::visible::visible;
 use crate::render::words;
 
 pub(super) fn run(session: &Session<'_>, arguments: &Validate) -> Result<Exit, Failure> {
     let outcome = load(session);
-    if arguments.json {
+    let document: Option<fn(&[Diagnostic]) -> String> = match arguments.annotations {
+        Some(Annotations::Github) => Some(annotations::github),
+        Some(Annotations::Gitlab) => Some(annotations::gitlab),
+        None => arguments.json.then_some(v1::validation),
+    };
+    if let Some(document) = document {
         let diagnostics = match &outcome {
             Ok(loaded) => loaded.warnings.clone(),
             Err(Failure::Configuration { diagnostics, .. }) => diagnostics.clone(),
@@ -19,7 +25,10 @@ pub(super) fn run(session: &Session<'_>, arguments: &Validate) -> Result<Exit, F
             }
             Err(Failure::Interrupted) => return outcome.map(|_| Exit::Success),
         };
-        session.console.document(&v1::validation(&diagnostics));
+        let text = document(&diagnostics);
+        if !text.is_empty() {
+            session.console.document(&text);
+        }
         return Ok(if outcome.is_ok() { Exit::Success } else { Exit::Failure });
     }
     let loaded = outcome?;

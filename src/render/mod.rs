@@ -2,6 +2,7 @@
 //!
 //! Returns text and never writes it; knows nothing of terminals beyond "with colour or without" and a width.
 
+pub mod annotations;
 pub mod checkup;
 mod ending;
 pub mod escape;
