@@ -2,6 +2,7 @@
 
 mod bounded_patience;
 mod call_counts;
+mod completions;
 mod connections;
 mod crashes;
 mod decisions;
