@@ -31,17 +31,18 @@ pub(super) struct Document {
     pub(super) entries: Option<Vec<WrittenEntry>>,
 }
 
-const DOCUMENT: Keys<7> = Keys {
+pub(super) const DOCUMENT: Keys<7> = Keys {
     of: "the document",
     known: ["required_version", "stack", "provider", "backend", "limits", "defaults", "instances"],
     later: &["providers", "variables", "schedules", "overrides", "notify"],
 };
 
-const LIMITS: Keys<2> = Keys { of: "the limits", known: ["starts", "stops"], later: &[] };
+pub(super) const LIMITS: Keys<2> = Keys { of: "the limits", known: ["starts", "stops"], later: &[] };
 
-const BACKEND: Keys<1> = Keys { of: "a backend", known: ["local"], later: &["s3", "oss", "etcd", "http"] };
+pub(super) const BACKEND: Keys<1> =
+    Keys { of: "a backend", known: ["local"], later: &["s3", "oss", "etcd", "http"] };
 
-const LOCAL_BACKEND: Keys<1> = Keys { of: "a local backend", known: ["path"], later: &[] };
+pub(super) const LOCAL_BACKEND: Keys<1> = Keys { of: "a local backend", known: ["path"], later: &[] };
 
 /// Reads one file. `None` if it could not be read through: what it would have said is unknown then.
 pub(super) fn read(index: usize, source: &Source, findings: &mut Findings) -> Option<Document> {

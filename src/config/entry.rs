@@ -82,13 +82,13 @@ pub(super) struct WrittenDefaults {
     pub(super) allow_autoscaling: Option<bool>,
 }
 
-const DEFAULTS: Keys<3> = Keys {
+pub(super) const DEFAULTS: Keys<3> = Keys {
     of: "the defaults",
     known: ["timeouts", "stop", "allow_autoscaling"],
     later: &["ready", "on_no_stock", "on_failure", "pause"],
 };
 
-const ENTRY: Keys<10> = Keys {
+pub(super) const ENTRY: Keys<10> = Keys {
     of: "an entry",
     known: [
         "id",
@@ -105,13 +105,13 @@ const ENTRY: Keys<10> = Keys {
     later: &["select", "at_least", "provider", "ready", "on_no_stock", "order", "pause", "on_failure"],
 };
 
-const TIMEOUTS: Keys<3> = Keys { of: "timeouts", known: ["start", "stop", "ready"], later: &[] };
+pub(super) const TIMEOUTS: Keys<3> = Keys { of: "timeouts", known: ["start", "stop", "ready"], later: &[] };
 
-const STOP: Keys<2> = Keys { of: "stop", known: ["mode", "force"], later: &[] };
+pub(super) const STOP: Keys<2> = Keys { of: "stop", known: ["mode", "force"], later: &[] };
 
-const NEED: Keys<1> = Keys { of: "a dependency", known: ["required"], later: &[] };
+pub(super) const NEED: Keys<1> = Keys { of: "a dependency", known: ["required"], later: &[] };
 
-const GOALS: Words<Goal> = Words {
+pub(super) const GOALS: Words<Goal> = Words {
     wanted: &["Running", "Stopped", "Any"],
     accepted: &[
         ("Running", Goal::Running),
@@ -136,7 +136,7 @@ const GOALS: Words<Goal> = Words {
     ],
 };
 
-const STOP_MODES: Words<StopMode> = Words {
+pub(super) const STOP_MODES: Words<StopMode> = Words {
     wanted: &["KeepCharging", "StopCharging"],
     accepted: &[("KeepCharging", StopMode::KeepCharging), ("StopCharging", StopMode::StopCharging)],
     meant: &[],

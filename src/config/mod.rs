@@ -40,6 +40,10 @@ pub use source::{LARGEST_SOURCE, Source};
 /// The commented file that `powerform init` writes: a valid configuration that touches nothing.
 pub const TEMPLATE: &str = include_str!("template.yaml");
 
+/// The JSON Schema (draft 7) of one file, for editors. It says what can be said of a file by itself; what files mean
+/// together, [`read`] checks. A file alone may leave out what another one gives, so it requires no key of the document.
+pub const SCHEMA: &str = include_str!("language.schema.json");
+
 /// What the files say together, sound and resolved.
 #[derive(Debug, Clone)]
 pub struct Configuration {

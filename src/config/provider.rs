@@ -144,7 +144,7 @@ impl WrittenProvider {
     }
 }
 
-const PROVIDER: Keys<10> = Keys {
+pub(super) const PROVIDER: Keys<10> = Keys {
     of: "a provider",
     known: [
         "region",
@@ -161,19 +161,19 @@ const PROVIDER: Keys<10> = Keys {
     later: &[],
 };
 
-const NETWORKS: Words<Network> = Words {
+pub(super) const NETWORKS: Words<Network> = Words {
     wanted: &["public", "vpc"],
     accepted: &[("public", Network::Public), ("vpc", Network::Vpc)],
     meant: &[("internet", "public"), ("private", "vpc"), ("internal", "vpc"), ("intranet", "vpc")],
 };
 
-const SIGNATURES: Words<Signature> = Words {
+pub(super) const SIGNATURES: Words<Signature> = Words {
     wanted: &["v1", "v3"],
     accepted: &[("v1", Signature::V1), ("v3", Signature::V3)],
     meant: &[("1", "v1"), ("1.0", "v1"), ("3", "v3"), ("acs3", "v3")],
 };
 
-const FORMATS: Words<Format> =
+pub(super) const FORMATS: Words<Format> =
     Words { wanted: &["json", "xml"], accepted: &[("json", Format::Json), ("xml", Format::Xml)], meant: &[] };
 
 pub(super) fn provider<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> WrittenProvider {

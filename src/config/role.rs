@@ -35,7 +35,7 @@ impl fmt::Debug for RoleToAssume {
     }
 }
 
-const ASSUME_ROLE: Keys<5> = Keys {
+pub(super) const ASSUME_ROLE: Keys<5> = Keys {
     of: "`assume_role`",
     known: ["arn", "session_name", "duration", "external_id", "policy"],
     later: &[],

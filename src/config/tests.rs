@@ -5,6 +5,7 @@ mod digests;
 mod hostile;
 mod mistakes;
 mod provider;
+mod schema;
 
 use super::{Configuration, Problems, Source, read};
 

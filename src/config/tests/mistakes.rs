@@ -19,7 +19,7 @@ fn mistakes_outside_of_entries_are_found_where_they_are() {
 }
 
 /// The keys of the entry `a`, from line 5 on, and what is found.
-const ENTRIES: &[(&str, &[&str])] = &[
+pub(super) const ENTRIES: &[(&str, &[&str])] = &[
     (
         "id: i-a\n    status: Runing",
         &["6:13 `status` must be Running, Stopped or Any, and this is \"Runing\""],
@@ -131,7 +131,7 @@ const ENTRIES: &[(&str, &[&str])] = &[
 ];
 
 /// Whole documents, and what is found.
-const DOCUMENTS: &[(&str, &[&str])] = &[
+pub(super) const DOCUMENTS: &[(&str, &[&str])] = &[
     ("stack: Web\ninstances: {}", &["1:8 \"Web\" is not a stack name"]),
     ("stack: s\nstack: t\ninstances: {}", &["2:1 the key \"stack\" is written twice"]),
     (
