@@ -70,6 +70,8 @@ pub(super) enum Command {
     Apply(Apply),
     /// Show a saved plan, or without one the state: what is recorded of each instance
     Show(Show),
+    /// Print the JSON Schema of the configuration, for editors
+    Schema,
     /// Draw the dependency graph, with what the instances are and what will be done about them; change nothing
     Graph(Graph),
     /// Look into the record, or remove from it

@@ -35,6 +35,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use clap::error::ErrorKind;
 
+use crate::config;
 use arguments::{Arguments, Command, Global, State};
 use console::{Console, Level};
 use environment::Environment;
@@ -123,6 +124,10 @@ async fn run(arguments: Arguments, console: &Console) -> Exit {
         Command::Plan(arguments) => plan::run(&session, &arguments).await,
         Command::Apply(arguments) => apply::run(&session, &arguments).await,
         Command::Show(arguments) => record::show(&session, &arguments).await,
+        Command::Schema => {
+            console.document(config::SCHEMA);
+            Ok(Exit::Success)
+        }
         Command::Graph(arguments) => graph::run(&session, &arguments).await,
         Command::State(State::List { json }) => record::list(&session, json).await,
         Command::State(State::Show { address }) => record::show_address(&session, &address).await,
