@@ -54,7 +54,7 @@ fn property(text: &str) -> String {
 pub fn gitlab(diagnostics: &[Diagnostic]) -> String {
     let issues: Vec<Issue> = diagnostics.iter().map(Issue::of).collect();
     // Text and numbers always have a JSON form.
-    serde_json::to_string_pretty(&issues).unwrap_or_default() + "\n"
+    serde_json::to_string(&issues).unwrap_or_default() + "\n"
 }
 
 #[derive(Serialize)]

@@ -21,6 +21,7 @@ use crate::render::graph::{self, Graph};
 use crate::render::json::v1::{self, Diagnostic, Severity};
 use crate::render::style::Style;
 use crate::render::{human, markdown, problems, report};
+use crate::render::{annotations, human, problems, report};
 
 /// What a text is read by, and so what it may not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,6 +238,8 @@ const OUTPUTS: &[Row] = &[
         let found = config::read(&sources).expect_err("it holds nothing that is right");
         vec![v1::validation(&world.diagnostics), v1::validation(&v1::diagnostics(&sources, &found))]
     }),
+    ("annotations.rs github", Reader::Terminal, |world| vec![annotations::github(&world.diagnostics)]),
+    ("annotations.rs gitlab", Reader::Json, |world| vec![annotations::gitlab(&world.diagnostics)]),
     ("json/v1/mod.rs version", Reader::Json, |_| vec![v1::version(now(), "0.1.0")]),
     ("graph/dot.rs dot", Reader::Dot, |world| vec![graph::dot(&Graph::of_plan(&world.plan))]),
     ("graph/mermaid.rs mermaid", Reader::Mermaid, |world| vec![graph::mermaid(&Graph::of_plan(&world.plan))]),
