@@ -107,7 +107,7 @@ pub(super) enum Shell {
 
 #[derive(Debug, Args)]
 pub(super) struct Man {
-    /// Write one page for each command into this directory, which is made if it is not there
+    /// Write one page for each command into this folder, which is made if it is not there
     #[arg(long, value_name = "DIR")]
     pub(super) dir: Option<PathBuf>,
 }
