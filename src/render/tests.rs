@@ -20,8 +20,7 @@ use crate::render::fixtures::{self, assert_harmless, every_event, hostile, hosti
 use crate::render::graph::{self, Graph};
 use crate::render::json::v1::{self, Diagnostic, Severity};
 use crate::render::style::Style;
-use crate::render::{human, markdown, problems, report};
-use crate::render::{annotations, human, problems, report};
+use crate::render::{annotations, human, markdown, problems, report};
 
 /// What a text is read by, and so what it may not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,6 @@ mod call_counts;
 mod completions;
 mod connections;
 mod crashes;
-mod crash_matrix;
 mod decisions;
 mod doctor;
 mod examples;
