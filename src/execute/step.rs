@@ -118,8 +118,9 @@ pub(super) struct Watch {
     pub(super) deadline: Moment,
     /// How long it was given.
     pub(super) timeout: Duration,
-    /// When it was first seen off its way, by a look that old reads do not explain any more.
-    off_the_way: Option<Moment>,
+    /// As what it was seen off its way, none if it was missing, and when for the first time in a row, by looks that
+    /// old reads do not explain any more.
+    off_the_way: Option<(Option<Power>, Moment)>,
 }
 
 impl Watch {
@@ -347,8 +348,14 @@ impl Step {
             // told apart only once old reads have had their time, however often it is seen until then. To believe it
             // sooner might report a success that never was, and to wait costs time only. Then one look is enough.
             Some(power) if self.goal.is_met_by(power) => {
-                if view.asked_at >= watch.since + OLD_READS {
+                let believed_at = watch.since + OLD_READS;
+                if view.asked_at >= believed_at {
                     return Turn::Done(How::AlreadyThere);
+                }
+                // One that is where it shall be has not run out of time.
+                if view.asked_at >= watch.deadline {
+                    self.phase = Phase::Settling(watch);
+                    return Turn::Look(believed_at);
                 }
             }
             // Settled, but not where it was expected, or gone, or in a state nobody knows.
@@ -386,7 +393,12 @@ impl Step {
         if view.asked_at < watch.since + OLD_READS {
             return None;
         }
-        let first = *watch.off_the_way.get_or_insert(view.asked_at);
+        let first = match &watch.off_the_way {
+            Some((power, first)) if *power == view.power => *first,
+            // A second look confirms only what the first has shown: one that falls back and then vanishes has begun anew.
+            _ => view.asked_at,
+        };
+        watch.off_the_way = Some((view.power.clone(), first));
         if view.asked_at < first + SECOND_LOOK {
             return None;
         }
@@ -408,8 +420,8 @@ impl Step {
                 timeout: watch.timeout,
             });
         }
-        let turn = match watch.off_the_way {
-            Some(first) => Turn::Look((first + SECOND_LOOK).min(watch.deadline)),
+        let turn = match &watch.off_the_way {
+            Some((_, first)) => Turn::Look((*first + SECOND_LOOK).min(watch.deadline)),
             None => Turn::Poll(watch.clone()),
         };
         self.phase = phase(watch);

@@ -126,11 +126,7 @@ impl Run<'_> {
                 false
             }
             Needs::Unmet(need) => {
-                let failure = Failure::NeedMoved {
-                    need: self.plan.changes[need].address.clone(),
-                    goal: self.steps[step].goal,
-                    seen: self.views[need].as_ref().map_or_else(|| "not seen".to_owned(), View::words),
-                };
+                let failure = self.need_moved(step, need);
                 self.take_turn(now, step, Turn::Fail(failure));
                 false
             }
@@ -168,6 +164,11 @@ impl Run<'_> {
     }
 
     fn out_of_time(&mut self, step: StepIndex) -> Failure {
+        if self.steps[step].last_refusal.is_none()
+            && let Some(need) = self.unmet_need(step)
+        {
+            return self.need_moved(step, need);
+        }
         let waits_for = self.gate(step).last_refusal().cloned();
         let step = &self.steps[step];
         let looking = &self.providers[self.provider_of[step.change]].look_refusal;
@@ -210,6 +211,29 @@ impl Run<'_> {
             }
         }
         answer
+    }
+
+    /// One that the step must come after, and that was last seen otherwise than it has to be.
+    fn unmet_need(&mut self, step: StepIndex) -> Option<usize> {
+        let plan = self.plan;
+        let group = plan.changes[self.steps[step].change].entry?;
+        let goal = self.steps[step].goal;
+        let hard = plan.groups[group.at()].after.iter().filter(|after| after.strength == Strength::Hard);
+        hard.map(|after| after.group.at()).find_map(|group| {
+            let standing = self.standing(group);
+            match goal {
+                Goal::Running | Goal::Any => standing.not_running,
+                Goal::Stopped => standing.not_stopped,
+            }
+        })
+    }
+
+    fn need_moved(&self, step: StepIndex, need: usize) -> Failure {
+        Failure::NeedMoved {
+            need: self.plan.changes[need].address.clone(),
+            goal: self.steps[step].goal,
+            seen: self.views[need].as_ref().map_or_else(|| "not seen".to_owned(), View::words),
+        }
     }
 
     /// Why a group cannot be looked at any more. Its instances all live at one provider.

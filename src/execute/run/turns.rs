@@ -128,8 +128,9 @@ impl Run<'_> {
         let Step { change, action, ref phase, .. } = self.steps[step];
         let in_transition = match phase {
             Phase::Settling(_) | Phase::Awaiting(_) => true,
-            Phase::InDoubt(_) => self.steps[step].may_have_acted,
-            Phase::Queued | Phase::Due | Phase::Calling | Phase::Ended => false,
+            // One that waits to be called again may have been set on its way by the call before.
+            Phase::InDoubt(_) | Phase::Due | Phase::Calling => self.steps[step].may_have_acted,
+            Phase::Queued | Phase::Ended => false,
         };
         self.say(now, EventKind::NotReached { change, action, in_transition });
         self.end(step);

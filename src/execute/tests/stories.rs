@@ -197,6 +197,23 @@ fn an_instance_that_vanishes_ends_its_wait() {
 }
 
 #[test]
+fn one_that_falls_back_and_then_is_missing_in_one_answer_has_not_vanished() {
+    let desired = Sketch::new().entry("db", Goal::Running, 1, &[]).desired();
+    let mut twin = fleet(&desired, &Power::Stopped, secs(32));
+    twin.machines.get_mut(&id("i-db0")).expect("there").fates = vec![Fate::FallBack];
+    let plan = plan_for(&desired, &twin);
+    // Its fall is seen at about 34 s, the look that would confirm it finds nothing, and the next one finds it again.
+    let clicks = vec![(secs(35), id("i-db0"), None), (secs(38), id("i-db0"), Some(Power::Stopped))];
+    let played = play(&plan, twin, &Play { clicks, ..Play::default() });
+    assert!(
+        matches!(failure(&played.report, 0), Failure::FellBack { seen, .. } if seen == "Stopped"),
+        "{:?}",
+        played.report
+    );
+    assert!(played.ended_at < secs(50), "{:?}", played.ended_at);
+}
+
+#[test]
 fn a_timeout_is_declared_on_a_look_after_the_deadline_and_says_what_was_seen() {
     let desired = Sketch::new()
         .entry("db", Goal::Running, 1, &[])
@@ -282,6 +299,29 @@ fn a_need_that_moved_keeps_its_dependent_from_being_called() {
 }
 
 #[test]
+fn a_need_that_moved_just_after_it_was_up_is_named_when_the_time_for_the_call_is_over() {
+    let desired = Sketch::new()
+        .entry("db", Goal::Running, 1, &[])
+        .entry("web", Goal::Running, 2, &[("db", Strength::Hard)])
+        .with(|entry| {
+            entry.at_once = std::num::NonZeroU32::new(1);
+            entry.timeouts.start = secs(15);
+        })
+        .desired();
+    let twin = fleet(&desired, &Power::Stopped, secs(12));
+    let plan = plan_for(&desired, &twin);
+    // Seen as Stopped within 30 s after it was up, it may be an old read; but web's 15 s end before that.
+    let clicks = vec![(secs(16), id("i-db0"), Some(Power::Stopped))];
+    let played = play(&plan, twin, &Play { clicks, ..Play::default() });
+    assert_eq!(played.report.outcomes[&1], Outcome::Started);
+    assert!(
+        matches!(failure(&played.report, 2), Failure::NeedMoved { seen, .. } if seen == "Stopped"),
+        "{:?}",
+        played.report
+    );
+}
+
+#[test]
 fn an_old_plan_is_looked_at_again_before_the_first_call() {
     let desired = Sketch::new().entry("db", Goal::Running, 1, &[]).desired();
     let twin = fleet(&desired, &Power::Stopped, secs(5));
@@ -303,6 +343,20 @@ fn a_machine_on_its_way_down_is_started_once_it_is_stopped() {
     assert_eq!(played.report.outcomes[&0], Outcome::Started);
     assert_eq!(played.twin.log.len(), 1);
     assert!(played.twin.log[0].at >= secs(7));
+}
+
+#[test]
+fn one_that_someone_has_turned_around_to_the_goal_has_not_run_out_of_a_short_time() {
+    let desired = Sketch::new()
+        .entry("db", Goal::Running, 1, &[])
+        .with(|entry| entry.timeouts.stop = secs(20))
+        .desired();
+    let twin = fleet(&desired, &Power::Stopping, secs(5));
+    let plan = plan_for(&desired, &twin);
+    let clicks = vec![(secs(1), id("i-db0"), Some(Power::Running))];
+    let played = play(&plan, twin, &Play { clicks, ..Play::default() });
+    assert_eq!(played.report.outcomes[&0], Outcome::AlreadyThere);
+    assert!(played.ended_at >= secs(30) && played.ended_at < secs(33), "{:?}", played.ended_at);
 }
 
 #[test]
@@ -377,6 +431,20 @@ fn a_refusal_that_is_heard_after_an_interruption_leaves_the_others_as_the_interr
     let played = play(&plan, twin, &Play { interrupt_at: Some(ms(20)), ..Play::default() });
     assert!(matches!(failure(&played.report, 0), Failure::Refused(_)));
     assert_eq!(played.report.outcomes[&1], Outcome::NotReached { in_transition: false });
+}
+
+#[test]
+fn an_interruption_before_a_call_is_sent_again_says_that_the_first_may_have_worked() {
+    let desired = Sketch::new().entry("db", Goal::Running, 1, &[]).desired();
+    let mut twin = fleet(&desired, &Power::Stopped, secs(60));
+    twin.lag = secs(20);
+    twin.throttled = vec![(secs(1), secs(60))];
+    twin.machines.get_mut(&id("i-db0")).expect("there").fates = vec![Fate::LoseAnswer];
+    let plan = plan_for(&desired, &twin);
+    // The start has worked, the reads are old, and the call that would be sent again is refused for the time being.
+    let played = play(&plan, twin, &Play { interrupt_at: Some(secs(8)), ..Play::default() });
+    assert!(!played.twin.refused.is_empty());
+    assert_eq!(played.report.outcomes[&0], Outcome::NotReached { in_transition: true });
 }
 
 #[test]
