@@ -3,6 +3,7 @@
 mod dispatch;
 mod endings;
 mod laws;
+mod model;
 mod needs;
 mod scale;
 mod sketch;
