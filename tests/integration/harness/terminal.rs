@@ -1,12 +1,12 @@
 //! A process on a terminal of its own, whose screen can be looked at.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 
-use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -26,14 +26,14 @@ pub(crate) struct OnTerminal {
 impl OnTerminal {
     /// Starts a process on a terminal of so many columns and rows.
     pub(crate) fn start(command: &mut Command, columns: u16, rows: u16) -> Self {
-        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        let pair = openpty(&size, None).unwrap();
-        let end = || Stdio::from(pair.slave.try_clone().unwrap());
+        let (master, slave) = pair();
+        set_size(&master, columns, rows);
+        let end = || Stdio::from(slave.try_clone().unwrap());
         let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
         // The reading ends when nobody has the other end open any more.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        drop(pair.slave);
-        let terminal = File::from(pair.master);
+        drop(slave);
+        let terminal = File::from(master);
         let mut reader = terminal.try_clone().unwrap();
         let (tell, heard) = mpsc::channel();
         thread::spawn(move || {
@@ -83,9 +83,22 @@ impl OnTerminal {
 
     /// Resizes the window. The process hears of it as it would from a real one.
     pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
-        let size = rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        rustix::termios::tcsetwinsize(&self.terminal, size).unwrap();
+        set_size(&self.terminal, columns, rows);
         self.screen.screen_mut().set_size(rows, columns);
+    }
+
+    /// Types a line.
+    pub(crate) fn types(&mut self, line: &str) {
+        self.terminal.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    /// Closes the window, of which the process is told nothing, and gives its exit status. The window is gone with
+    /// the next thing that the process writes.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn vanish(mut self) -> Option<i32> {
+        self.terminal = File::open("/dev/null").unwrap();
+        self.heard = mpsc::channel().1;
+        self.child.wait().unwrap().code()
     }
 
     /// Sends the process a signal.
@@ -105,6 +118,35 @@ impl OnTerminal {
         self.raw.extend_from_slice(bytes);
         self.screen.process(bytes);
     }
+}
+
+/// Both ends of a new terminal. No process inherits its own end of it from another test: it would not vanish then.
+#[cfg(target_os = "linux")]
+fn pair() -> (OwnedFd, OwnedFd) {
+    use std::os::fd::AsFd as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    use nix::fcntl::OFlag;
+    use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
+
+    let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let mut options = File::options();
+    options.read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits());
+    let slave = options.open(ptsname_r(&master).unwrap()).unwrap();
+    (master.as_fd().try_clone_to_owned().unwrap(), slave.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn pair() -> (OwnedFd, OwnedFd) {
+    let pair = nix::pty::openpty(None, None).unwrap();
+    (pair.master, pair.slave)
+}
+
+fn set_size(terminal: impl std::os::fd::AsFd, columns: u16, rows: u16) {
+    let size = rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    rustix::termios::tcsetwinsize(terminal, size).unwrap();
 }
 
 impl Drop for OnTerminal {

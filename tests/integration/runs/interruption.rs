@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: the first lets what is under way come to an end, the second ends it.
+//! SIGINT, SIGTERM and SIGHUP: the first lets what is under way come to an end, the second ends it.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -18,7 +18,7 @@ const CONFIGURATION: &str = "instances:
 fn an_apply_that_is_interrupted_calls_nothing_more_says_what_is_left_and_saves() {
     let mut rows = Vec::new();
     for world in World::BOTH {
-        rows.extend([Signal::SIGINT, Signal::SIGTERM].map(|signal| (world, signal)));
+        rows.extend([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].map(|signal| (world, signal)));
     }
     side_by_side(&rows, |&(world, signal)| {
         let account = "instances: [{ id: i-a, start: 1h }, { id: i-b }, { id: i-c }]\n";

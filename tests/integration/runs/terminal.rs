@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{OnTerminal, Scenario};
+use crate::harness::{OnTerminal, Scenario, World};
 
 /// Two instances that start when somebody clicks, and one that has to come after them.
 fn scenario() -> Scenario {
@@ -107,4 +107,68 @@ fn a_dumb_terminal_gets_lines_without_a_single_escape_sequence() {
         assert!(is_plain, "{raw:?}");
         assert!(raw.contains("first[i-a]: starting...") && raw.contains("then: Running after "), "{raw}");
     }
+}
+
+const ASKS: &str = "Only \"yes\" is accepted:";
+
+fn asks(rows: &[String]) -> bool {
+    rows.iter().any(|row| row.contains(ASKS))
+}
+
+#[test]
+fn an_apply_asks_and_only_yes_is_one() {
+    let scenario =
+        Scenario::new("instances: [{ id: i-a }]\n", "instances: { a: { id: i-a, status: Running } }\n");
+    for (answer, status, calls) in [("y", Some(1), 0), ("yes", Some(0), 1)] {
+        let mut apply = OnTerminal::start(&mut scenario.command(&["apply"]), 120, 40);
+        apply.until("it asks", asks);
+        apply.types(answer);
+        assert_eq!(apply.finish(), status, "{}", apply.raw());
+        assert_eq!(scenario.log().calls().len(), calls, "{}", apply.raw());
+        assert_eq!(apply.raw().contains("not approved: nothing was called"), calls == 0, "{}", apply.raw());
+    }
+    scenario.is_in_sync();
+}
+
+#[test]
+fn force_unlock_says_whose_lock_it_is_and_asks() {
+    let scenario = scenario();
+    let mut apply = scenario.start(&["apply", "--auto-approve"]);
+    apply.until_called("StartInstance", "i-a");
+    apply.running().signal(Signal::SIGKILL);
+    apply.finish();
+    let lock = scenario.state().with_extension("json.lock");
+    let content: serde_json::Value = serde_json::from_slice(&std::fs::read(lock).unwrap()).unwrap();
+    let id = content["id"].as_str().unwrap();
+    let answers =
+        [("no", Some(1), "the lock was left as it is"), ("yes", Some(0), "Removed the lock of tester@")];
+    for (answer, status, says) in answers {
+        let mut unlock = OnTerminal::start(&mut scenario.command(&["force-unlock", id]), 250, 40);
+        unlock.until("it asks", asks);
+        for word in ["tester@", "running \"apply\"", id] {
+            assert!(unlock.raw().contains(word), "{word}: {}", unlock.raw());
+        }
+        unlock.types(answer);
+        assert_eq!(unlock.finish(), status, "{}", unlock.raw());
+        assert!(unlock.raw().contains(says), "{}", unlock.raw());
+    }
+}
+
+/// The window is closed, but the process is told nothing: it goes on, and what it did is recorded.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_apply_whose_terminal_vanishes_goes_on_and_loses_nothing() {
+    let account = "instances: [{ id: i-a, start: 2s }, { id: i-b, start: 1s }]\n";
+    let configuration = "instances:
+  a: { id: i-a, status: Running }
+  b: { id: i-b, status: Running, depends_on: [a] }
+";
+    let scenario = Scenario::in_world(World::Served, account, configuration);
+    let mut apply = apply(&scenario, 120, 40);
+    apply.until("it shows the plan", |rows| rows.iter().any(|row| row.contains("i-a")));
+    // Its last words could not be written, and that is a failure, as for every other output that is lost.
+    assert_eq!(apply.vanish(), Some(1));
+    assert_eq!(scenario.log().calls().len(), 2);
+    scenario.run(&["state", "show", "b"]).exits(0).prints(&["status: Running"]);
+    scenario.is_in_sync();
 }

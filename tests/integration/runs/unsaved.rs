@@ -1,6 +1,8 @@
 //! A record that cannot be saved: the apply goes on, says so once, and does not pass for complete.
 
-use crate::harness::Scenario;
+use std::process::{Command, Stdio};
+
+use crate::harness::{Running, Scenario, World};
 
 #[test]
 fn a_state_that_cannot_be_saved_is_said_once_and_the_summary_says_incomplete() {
@@ -31,4 +33,41 @@ fn a_state_that_cannot_be_saved_is_said_once_and_the_summary_says_incomplete() {
         (&summary["summary"]["result"], &summary["summary"]["state_saved"]),
         (&"incomplete".into(), &false.into())
     );
+}
+
+/// As on a disk that is full: what is small can be written, the record cannot.
+#[test]
+fn a_disk_that_is_full_holds_nothing_up_and_the_record_is_printed_as_a_last_resort() {
+    let ids: Vec<String> = (0..40).map(|number| format!("i-{number:02}")).collect();
+    let instances: Vec<String> = ids.iter().map(|id| format!("{{ id: {id} }}")).collect();
+    let account = format!("instances: [{}]\n", instances.join(", "));
+    let configuration = format!("instances: {{ a: {{ ids: [{}], status: Running }} }}\n", ids.join(", "));
+    // The cloud has its memory in another process.
+    let scenario = Scenario::in_world(World::Served, &account, &configuration);
+    let apply = scenario.command(&["apply", "--auto-approve"]);
+    let mut limited = Command::new("sh");
+    // In blocks of 512 bytes; a file that would grow beyond gets an error where the signal is ignored.
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 4; exec \"$@\"", "sh"]);
+    limited.arg(apply.get_program()).args(apply.get_args()).stdin(Stdio::null());
+    limited.current_dir(apply.get_current_dir().unwrap()).env_clear();
+    limited.envs(apply.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ended = Running::start(&mut limited).finish();
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    assert!(ended.stdout.contains("Apply incomplete: 40 started, "), "{ended:?}");
+    let words = ["File too large", "The apply goes on and will try again", "What it would say follows"];
+    for word in words {
+        assert!(ended.stderr.contains(word), "{word}: {}", ended.stderr);
+    }
+    let printed = &ended.stderr[ended.stderr.find("\n{").expect("the record")..];
+    // More is said after it.
+    let mut printed = serde_json::Deserializer::from_str(printed).into_iter::<serde_json::Value>();
+    let printed = printed.next().expect("a document").expect("the whole record");
+    assert_eq!(printed["stack"], "scenario");
+    // Nothing torn is left: what could be saved at first is there whole.
+    scenario.run(&["state", "list"]).exits(0);
+    // What is lost is explanations: all are as wanted.
+    scenario.is_in_sync();
+    // Where there is room again, what was printed can be put in its place.
+    std::fs::write(scenario.state(), printed.to_string()).unwrap();
+    scenario.run(&["state", "list"]).exits(0).prints(&["a[i-00]", "a[i-39]"]);
 }
