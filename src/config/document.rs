@@ -8,7 +8,7 @@ use super::problem::{At, Findings};
 use super::provider::{self, WrittenProvider};
 use super::source::{self, Source};
 use super::version::{self, Requirement};
-use super::yaml::{self, Value};
+use super::yaml::{self, Pair, Value};
 use crate::fleet::{CallLimits, StackName};
 
 /// Something with the place where it was written.
@@ -50,7 +50,22 @@ pub(super) fn read(index: usize, source: &Source, findings: &mut Findings) -> Op
     let root = yaml::read(index, text, findings)?;
     let mut reader = Reader { source: index, text, findings };
     let pairs = match &root.value {
+        Value::Map(pairs) if is_account_file(pairs) => {
+            let finding = reader
+                .error(&root, "this is an account file of the simulator, not a configuration")
+                .note("its keys `account` and `keys` describe a simulated cloud")
+                .help("name it in a configuration as `provider: { simulator: account.yaml }`, and give that file with -f");
+            reader.add(finding);
+            return None;
+        }
         Value::Map(pairs) => pairs,
+        Value::Text(text) if is_terraform(text) => {
+            let finding = reader
+                .error(&root, "this looks like Terraform's language, and a configuration is YAML")
+                .help("write YAML that begins with `stack: web-shop`; `powerform init` writes a file to begin with");
+            reader.add(finding);
+            return None;
+        }
         Value::Nothing => {
             let finding = reader
                 .error(&root, "the file is empty")
@@ -83,6 +98,21 @@ pub(super) fn read(index: usize, source: &Source, findings: &mut Findings) -> Op
             .map(|field| Written { at: reader.at(field.key), value: entry::defaults(&mut reader, field) }),
         entries: instances.map(|field| entry::entries(&mut reader, field)),
     })
+}
+
+/// Whether a mapping has the keys that every account file has, and none that every configuration has.
+fn is_account_file(pairs: &[Pair<'_>]) -> bool {
+    let has =
+        |name: &str| pairs.iter().any(|pair| matches!(&pair.key.value, Value::Text(text) if text == name));
+    has("account") && has("keys") && !has("stack")
+}
+
+/// Whether a text begins as a block of Terraform does. YAML takes such a file for one long text.
+fn is_terraform(text: &str) -> bool {
+    const BLOCKS: [&str; 8] =
+        ["resource", "provider", "variable", "terraform", "data", "module", "locals", "output"];
+    let first = text.split_whitespace().next().unwrap_or_default();
+    BLOCKS.contains(&first) && text.contains('{')
 }
 
 fn limits_block<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> CallLimits {

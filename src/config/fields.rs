@@ -163,7 +163,9 @@ impl<'s> Reader<'s, '_> {
         let mut finding = self.error(key, format!("unknown key {} in {}", quoted(name), keys.of));
         finding = match meant {
             Some(meant) => finding.help(format!("did you mean `{meant}`?")),
-            None => finding.note(format!("{} has the keys {}", keys.of, keys.known.join(", "))),
+            None => finding
+                .note(format!("{} has the keys {}", keys.of, keys.known.join(", ")))
+                .help("use one of these, or remove it"),
         };
         self.add(finding);
     }
@@ -255,7 +257,8 @@ impl<'s> Reader<'s, '_> {
                 let finding = self
                     .error(node, format!("{} is not {kind}", quoted(text)))
                     .label(format!("not {kind}"))
-                    .note(rule);
+                    .note(rule)
+                    .help(format!("write {kind} like {}", valid_example(kind)));
                 self.add(finding);
                 None
             }
@@ -323,7 +326,12 @@ impl<'s> Reader<'s, '_> {
             Err(_) if text.chars().count() > 40 => format!("{} is not a duration", quoted(&text)),
             Err(mistake) => mistake,
         };
-        self.wrong_value(field, mistake, "expected a duration like 90s, 10m or 1h30m")
+        let finding = self
+            .error(field.value, mistake)
+            .label("expected a duration like 90s, 10m or 1h30m")
+            .help("write a number with its unit and no space: s, m or h, as in `10m`");
+        self.add(finding);
+        None
     }
 
     /// The path of a file, as written. What it is relative to is for others to know.
@@ -386,4 +394,14 @@ fn one_of(words: &[&str]) -> String {
 
 fn code(name: Cow<'_, str>) -> String {
     if name.chars().count() > 64 { quoted(&name) } else { format!("`{name}`") }
+}
+
+/// A valid name of a kind, as [`InvalidName::kind`] calls it.
+fn valid_example(kind: &str) -> &'static str {
+    match kind {
+        "an instance id" => "`i-bp1db0000000000001`",
+        "a stack name" => "`web-shop`",
+        "a region" | "a region id" => "`cn-hangzhou`",
+        _ => "`web-1`",
+    }
 }

@@ -5,6 +5,8 @@ mod architecture;
 mod harness;
 mod interop;
 #[cfg(unix)]
+mod mistakes;
+#[cfg(unix)]
 mod pages;
 mod readme;
 #[cfg(unix)]

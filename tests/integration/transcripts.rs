@@ -38,7 +38,7 @@ fn transcripts() -> Vec<PathBuf> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "whoever runs the tests asks for it")]
-fn is_blessing() -> bool {
+pub(crate) fn is_blessing() -> bool {
     std::env::var_os("BLESS").is_some()
 }
 

@@ -10,7 +10,8 @@ use crate::config::problem::{At, Finding};
 const ADVICE: &[(&str, &str)] = &[
     (
         "mapping values are not allowed",
-        "a value that contains \": \" needs quotes; otherwise check the indentation",
+        "a value that contains \": \" needs quotes, and a key in the line before needs a colon and a space; otherwise \
+         check the indentation",
     ),
     ("did not find expected key", "check the indentation: keys of one mapping stand in one column"),
     ("did not find expected '-'", "check the indentation: items of one list stand in one column"),
@@ -18,7 +19,7 @@ const ADVICE: &[(&str, &str)] = &[
     ("unclosed bracket", "close the bracket or brace"),
     ("simple key expected", "a key needs a colon and a space after it"),
     ("unclosed quote", "close the quote"),
-    ("tab", "indent with spaces: YAML does not allow tabs there"),
+    ("tab", "write spaces instead of tabs, two for each level: YAML does not allow tabs there"),
     ("illegal placement of ':'", "close the bracket or brace that is open before this line"),
     ("unexpected character", "put the text in quotes"),
 ];
