@@ -130,6 +130,7 @@ fn rules_are_noted_and_durations_are_explained() {
   |             ^^^^^ not an instance id
   |
   = note: it is "i-" followed by lower-case letters and digits
+  = help: write an instance id like `i-bp1db0000000000001`
 
 error: `status` must be Running, Stopped or Any, and this is "on"
  --> powerform.yaml:3:28
@@ -144,6 +145,8 @@ error: "10" has a number without a unit: write it like 90s, 10m or 1h30m
   |
 3 |   db: { id: i-BP1, status: on, timeouts: { start: 10 } }
   |                                                   ^^ expected a duration like 90s, 10m or 1h30m
+  |
+  = help: write a number with its unit and no space: s, m or h, as in `10m`
 
 powerform.yaml: 3 errors
 "#,
@@ -161,6 +164,7 @@ fn what_comes_through_an_alias_is_shown_where_it_is_used_and_where_it_is_written
   |                        ^^^ not a region id
   |
   = note: it consists of letters, digits, hyphens and underscores
+  = help: write a region id like `cn-hangzhou`
 
 error: "a/b" is not an instance id
  --> powerform.yaml:3:23
@@ -174,6 +178,7 @@ error: "a/b" is not an instance id
   |                        --- written here
   |
   = note: it is "i-" followed by lower-case letters and digits
+  = help: write an instance id like `i-bp1db0000000000001`
 
 powerform.yaml: 2 errors
 "#,
