@@ -253,6 +253,7 @@ fn the_caret_stands_under_its_place_behind_wide_and_unprintable_characters() {
   |              ^^^^^^ not an entry name
   |
   = note: it begins with a letter and has at most 63 letters, digits, dots, hyphens and underscores
+  = help: write an entry name like `web-1`
 
 error: entry "数据" has no `status`
  --> powerform.yaml:2:14
@@ -277,6 +278,7 @@ error: "a\u{202e}" is not an entry name
   |                          ^^^^^^^^^^^ not an entry name
   |
   = note: it begins with a letter and has at most 63 letters, digits, dots, hyphens and underscores
+  = help: write an entry name like `web-1`
 
 error: `a\u{202e}` must be a mapping, and this is a number
  --> powerform.yaml:2:30
