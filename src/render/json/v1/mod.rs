@@ -80,10 +80,21 @@ fn line<Body: Serialize>(
     message: &str,
     body: Body,
 ) -> String {
-    text(&Line { level, message, module: "powerform.ui", timestamp: now, kind, body })
+    let module = "powerform.ui";
+    let json = serde_json::to_string(&Line { level, message, module, timestamp: now, kind, body });
+    // These types hold nothing that JSON cannot say. Should one ever do, the reader gets a line that says so.
+    escaped(json.unwrap_or_else(|error| {
+        let summary = format!("a line of type {kind} could not be written");
+        serde_json::json!({
+            "@level": "error", "@message": format!("Error: {summary}"), "@module": module,
+            "@timestamp": now, "type": "diagnostic",
+            "diagnostic": { "severity": "error", "summary": summary, "detail": error.to_string() },
+        })
+        .to_string()
+    }))
 }
 
-/// The JSON text of a value, in one line and harmless on a terminal.
+/// The JSON text of a document, in one line and harmless on a terminal.
 fn text<T: Serialize>(value: &T) -> String {
     // These types hold nothing that JSON cannot say. Should one ever do, the reader gets JSON that says so.
     let json = serde_json::to_string(value).unwrap_or_else(|error| {

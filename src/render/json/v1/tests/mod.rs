@@ -1,5 +1,6 @@
 mod apply;
 mod plan;
+mod schema;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -17,12 +18,25 @@ fn read(line: &str) -> Value {
     assert!(!value["@message"].as_str().expect("a message").is_empty(), "{line}");
     assert_eq!(value["@timestamp"], "2026-11-22T08:00:00Z");
     assert_eq!(value["@module"], "powerform.ui");
-    assert!(value["type"].is_string(), "{line}");
+    schema::assert_line(&value);
     value
 }
 
 fn assert_no_raw(line: &str) {
     assert!(!line.contains(is_unsafe), "{line}");
+}
+
+#[test]
+fn a_line_that_cannot_be_written_is_a_diagnostic_that_says_so() {
+    struct Unwritable;
+    impl Serialize for Unwritable {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("no words for it"))
+        }
+    }
+    let line = read(&line(now(), Level::Info, "version", "it", Unwritable));
+    assert_eq!((&line["type"], &line["@level"]), (&json!("diagnostic"), &json!("error")));
+    assert_eq!(line["diagnostic"]["detail"], "no words for it");
 }
 
 #[test]
