@@ -1,5 +1,8 @@
 //! The JSON lines of a plan or an apply, read as a program would read them.
 
+use std::sync::LazyLock;
+
+use jsonschema::Validator;
 use serde_json::Value;
 
 /// All lines of one run.
@@ -10,6 +13,15 @@ pub(crate) struct Lines(Vec<Value>);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Planned<'l>(&'l Value);
 
+/// Whatever a run writes is as the schema says that is published for other programs.
+fn is_as_published(line: &Value) {
+    static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
+        let schema = include_str!("../../../docs/json/v1/lines.schema.json");
+        jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap()
+    });
+    assert!(SCHEMA.is_valid(line), "this line is not as docs/json/v1/lines.schema.json says: {line}");
+}
+
 impl Lines {
     /// Reads a text of which every line must be an object with what every line has. Of a process that was killed
     /// (`whole` is false) the last line may be torn.
@@ -18,7 +30,9 @@ impl Lines {
         if !whole {
             lines.pop_if(|last| !last.ends_with('\n'));
         }
-        Self(lines.into_iter().map(read_line).collect())
+        let lines: Vec<Value> = lines.into_iter().map(read_line).collect();
+        lines.iter().for_each(is_as_published);
+        Self(lines)
     }
 
     /// The lines of a type, in order.
