@@ -493,3 +493,86 @@ pub(super) fn most_in_transition(twin: &Twin, ids: &[InstanceId]) -> usize {
     };
     twin.log.iter().map(moving).max().unwrap_or_default()
 }
+
+#[test]
+fn one_that_someone_stops_while_it_starts_has_fallen_back_and_holds_up_its_dependents_only() {
+    let desired = Sketch::new()
+        .entry("db", Goal::Running, 1, &[])
+        .entry("other", Goal::Running, 1, &[])
+        .entry("web", Goal::Running, 1, &[("db", Strength::Hard)])
+        .desired();
+    let twin = fleet(&desired, &Power::Stopped, secs(60));
+    let plan = plan_for(&desired, &twin);
+    let clicks =
+        vec![(secs(35), id("i-db0"), Some(Power::Stopping)), (secs(37), id("i-db0"), Some(Power::Stopped))];
+    let played = play(&plan, twin, &Play { clicks, ..Play::default() });
+    assert!(
+        matches!(failure(&played.report, 0), Failure::FellBack { seen, .. } if seen == "Stopped"),
+        "{:?}",
+        played.report
+    );
+    assert_eq!(played.report.outcomes[&1], Outcome::Started);
+    assert!(matches!(played.report.outcomes[&2], Outcome::Skipped { .. }));
+    assert_eq!(
+        played.twin.machines[&id("i-db0")].accepted_starts,
+        1,
+        "it is not started against someone's will"
+    );
+}
+
+#[test]
+fn one_that_is_locked_between_plan_and_call_is_refused_once_and_for_good() {
+    let desired = Sketch::new()
+        .entry("db", Goal::Running, 1, &[])
+        .entry("web", Goal::Running, 1, &[("db", Strength::Hard)])
+        .desired();
+    let mut twin = fleet(&desired, &Power::Stopped, secs(5));
+    let locked = Fate::Refuse(Refusal::new(Advice::Final, "InstanceLockedForSecurity"));
+    twin.machines.get_mut(&id("i-db0")).expect("there").fates = vec![locked];
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play::default());
+    assert!(matches!(failure(&played.report, 0), Failure::Refused(_)), "{:?}", played.report);
+    assert!(matches!(played.report.outcomes[&1], Outcome::Skipped { .. }));
+    assert_eq!(played.twin.log.len(), 1);
+}
+
+/// A stop that is given a minute.
+fn a_stop_of_a_minute() -> crate::fleet::Desired {
+    Sketch::new()
+        .entry("db", Goal::Stopped, 1, &[])
+        .with(|entry| entry.timeouts.stop = secs(60))
+        .entry("web", Goal::Stopped, 1, &[("db", Strength::Hard)])
+        .with(|entry| entry.timeouts.stop = secs(60))
+        .desired()
+}
+
+#[test]
+fn a_stop_that_hangs_for_its_whole_timeout_names_what_it_was_last_seen_as_and_is_sent_once() {
+    let desired = a_stop_of_a_minute();
+    let mut twin = fleet(&desired, &Power::Running, secs(5));
+    twin.machines.get_mut(&id("i-web0")).expect("there").fates = vec![Fate::Hang];
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play::default());
+    assert!(
+        matches!(failure(&played.report, 1), Failure::TimedOut { last_seen, timeout, .. }
+            if last_seen == "Stopping" && *timeout == secs(60)),
+        "{:?}",
+        played.report
+    );
+    assert!(matches!(played.report.outcomes[&0], Outcome::Skipped { .. }), "what it needs stays up");
+    assert_eq!(played.twin.log.len(), 1);
+    assert!(played.ended_at >= secs(60) && played.ended_at < secs(70), "{:?}", played.ended_at);
+}
+
+#[test]
+fn a_stop_that_completes_after_its_timeout_has_failed_and_is_found_in_sync_by_the_next_plan() {
+    let desired = a_stop_of_a_minute();
+    let twin = fleet(&desired, &Power::Running, secs(90));
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play::default());
+    assert!(matches!(failure(&played.report, 1), Failure::TimedOut { .. }), "{:?}", played.report);
+    let later = played.twin.actual(&desired, secs(200));
+    let next = crate::plan::plan(&desired, None, &later).expect("no cycle");
+    assert_eq!(next.changes[1].verdict, crate::plan::Verdict::InSync);
+    assert!(next.changes[0].verdict.request().is_some(), "and what was skipped is stopped now");
+}
