@@ -2,7 +2,7 @@
 //! table of what changes, and everything else folded.
 //!
 //! It stays under [`LONGEST`] bytes, whatever the plan holds: each part has its share, and what does not fit is counted.
-//! Every text from elsewhere goes through [`escape`].
+//! Every text from elsewhere goes through `render::escape`.
 
 mod rows;
 #[cfg(test)]
