@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use super::nearest::nearest;
@@ -278,27 +279,21 @@ impl<'s> Reader<'s, '_> {
     }
 
     pub(super) fn positive(&mut self, field: Field<'_, 's>) -> Option<NonZeroU32> {
-        const WANTED: &str = "a whole number from 1";
-        match &field.value.value {
-            Value::Number => {
-                let text = self.literal(field.value)?;
-                if let Ok(number) = text.parse() {
-                    return Some(number);
-                }
-                let name = self.literal_unchecked(field.key);
-                let message = format!("{} must be {WANTED}, and this is {}", code(name), quoted(&text));
-                self.wrong_value(field, message, "expected a whole number from 1")
-            }
-            Value::Text(_) => {
-                self.literal(field.value)?;
-                self.wrong_kind(field, WANTED, "a number like 2, without quotes")
-            }
-            _ => self.wrong_kind(field, WANTED, "a number like 2"),
-        }
+        self.number(field, "a whole number from 1", "expected a whole number from 1", "a number like 2")
     }
 
     /// A whole number from 0. `wanted` says what it is, with an article.
     pub(super) fn whole(&mut self, field: Field<'_, 's>, wanted: &str) -> Option<u32> {
+        self.number(field, wanted, "expected a whole number", "a number like 10")
+    }
+
+    fn number<T: FromStr>(
+        &mut self,
+        field: Field<'_, 's>,
+        wanted: &str,
+        expected: &str,
+        example: &str,
+    ) -> Option<T> {
         match &field.value.value {
             Value::Number => {
                 let text = self.literal(field.value)?;
@@ -307,13 +302,13 @@ impl<'s> Reader<'s, '_> {
                 }
                 let name = self.literal_unchecked(field.key);
                 let message = format!("{} must be {wanted}, and this is {}", code(name), quoted(&text));
-                self.wrong_value(field, message, "expected a whole number")
+                self.wrong_value(field, message, expected)
             }
             Value::Text(_) => {
                 self.literal(field.value)?;
-                self.wrong_kind(field, wanted, "a number like 10, without quotes")
+                self.wrong_kind(field, wanted, &format!("{example}, without quotes"))
             }
-            _ => self.wrong_kind(field, wanted, "a number like 10"),
+            _ => self.wrong_kind(field, wanted, example),
         }
     }
 
@@ -401,7 +396,7 @@ fn valid_example(kind: &str) -> &'static str {
     match kind {
         "an instance id" => "`i-bp1db0000000000001`",
         "a stack name" => "`web-shop`",
-        "a region" | "a region id" => "`cn-hangzhou`",
+        "a region id" => "`cn-hangzhou`",
         _ => "`web-1`",
     }
 }
