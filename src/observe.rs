@@ -50,7 +50,7 @@ pub async fn observe<C: Cloud + 'static>(
     }
     let turns = Arc::new(Semaphore::new(LOOKS_AT_ONCE));
     let mut looks = JoinSet::new();
-    let mut actual = Actual { looked_at, regions: BTreeMap::new(), instances: HashMap::new() };
+    let mut actual = Actual::new(looked_at);
     for (provider, ids) in wanted {
         let Some(cloud) = clouds.get(provider) else { continue };
         actual.regions.insert(provider.clone(), cloud.region().clone());
@@ -109,7 +109,7 @@ mod tests {
 
     use super::*;
     use crate::cloud::{Accepted, Advice, StartRequest, StopRequest};
-    use crate::fleet::{Entry, EntryName, Goal, Members, Power, Region, StackName, StopPolicy, Timeouts};
+    use crate::fleet::{Entry, EntryName, Goal, Members, Power, Region, StackName};
 
     /// A region that counts its looks, misses one instance and refuses every look at another.
     struct Twin {
@@ -158,19 +158,11 @@ mod tests {
     async fn a_thousand_instances_take_ten_looks_and_a_failed_one_costs_only_its_own() {
         let desired = Desired {
             stack: StackName::new("test").expect("valid"),
-            entries: vec![Entry {
-                name: EntryName::new("app").expect("valid"),
-                provider: ProviderAlias::main(),
-                goal: Goal::Running,
-                members: Members::Several((0..1000).map(id).collect()),
-                needs: Vec::new(),
-                timeouts: Timeouts::default(),
-                stop: StopPolicy::default(),
-                prevent_stop: false,
-                allow_autoscaling: false,
-                init_local_disk: false,
-                at_once: None,
-            }],
+            entries: vec![Entry::plain(
+                EntryName::new("app").expect("valid"),
+                Goal::Running,
+                Members::Several((0..1000).map(id).collect()),
+            )],
         };
         let twin = Arc::new(Twin {
             region: Region::new("cn-hangzhou").expect("valid"),

@@ -1,6 +1,5 @@
 //! `powerform doctor`: looks at everything that a run needs, and changes nothing.
 
-use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -203,7 +202,7 @@ async fn ask(session: &Session<'_>, loaded: &Loaded, access: Access) -> Vec<Chec
             ["look", "start", "stop"].map(|name| Check::skipped(name, "ECS does not answer, see above"));
         return [endpoint, identity, clock].into_iter().chain(others).collect();
     }
-    let nothing = Actual { looked_at: now, regions: BTreeMap::new(), instances: HashMap::new() };
+    let nothing = Actual::new(now);
     let actual = seen.as_ref().map_or(&nothing, |seen| &seen.actual);
     let look = match &look {
         Err(refusal) => Check::refused("look", "DescribeInstances does not work", refusal),

@@ -1,6 +1,7 @@
 //! From what the files wrote to what they mean together.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::ProviderSettings;
 use super::checks::{self, Fleet};
@@ -9,7 +10,8 @@ use super::entry::{WrittenDefaults, WrittenEntry, WrittenMembers};
 use super::problem::{At, Finding, Findings, Span};
 use super::provider;
 use crate::fleet::{
-    CallLimits, Desired, Entry, EntryIndex, Members, Need, ProviderAlias, StackName, StopPolicy, Timeouts,
+    AtOnce, CallLimits, Desired, Entry, EntryIndex, Members, Need, OnFailure, OnNoStock, ProviderAlias,
+    StackName, StopPolicy, Timeouts,
 };
 
 /// What the files mean together.
@@ -122,7 +124,12 @@ fn entry(written: &WrittenEntry, needs: Vec<Need>, defaults: WrittenDefaults) ->
         prevent_stop: prevent_stop.as_ref().is_some_and(|written| written.value),
         allow_autoscaling: allow_autoscaling.or(defaults.allow_autoscaling).unwrap_or(false),
         init_local_disk: *init_local_disk,
-        at_once: *at_once,
+        at_once: at_once.map(AtOnce::Count),
+        order: None,
+        pause: Duration::ZERO,
+        on_failure: OnFailure::default(),
+        on_no_stock: OnNoStock::default(),
+        readiness: None,
     })
 }
 

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{InstanceId, InstanceKey, Power, ProviderAlias, Region, StoppedMode};
+use super::{Entry, EntryIndex, InstanceId, InstanceKey, Power, ProviderAlias, Region, StoppedMode};
 
 /// One look at everything that the configuration names.
 #[derive(Debug, Clone)]
@@ -17,6 +18,37 @@ pub struct Actual {
     pub regions: BTreeMap<ProviderAlias, Region>,
     /// What was seen of each instance that was asked for.
     pub instances: HashMap<InstanceKey, Seen>,
+    /// What each selection came to.
+    pub selected: BTreeMap<EntryIndex, Selected>,
+}
+
+impl Actual {
+    /// A look that has seen nothing yet.
+    #[must_use]
+    pub fn new(looked_at: Timestamp) -> Self {
+        Self { looked_at, regions: BTreeMap::new(), instances: HashMap::new(), selected: BTreeMap::new() }
+    }
+
+    /// The instances of an entry, as far as they are known.
+    #[must_use]
+    pub fn ids_of<'a>(&'a self, index: EntryIndex, entry: &'a Entry) -> &'a [InstanceId] {
+        match self.selected.get(&index) {
+            Some(Selected::Matched(ids)) => ids,
+            Some(Selected::NotSeen { .. }) | None => entry.ids(),
+        }
+    }
+}
+
+/// What a selection came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Selected {
+    /// These fit, in the order of their ids; what the selection excepts is not among them.
+    Matched(Vec<InstanceId>),
+    /// The look failed, so nobody knows.
+    NotSeen {
+        /// Why, in words.
+        why: String,
+    },
 }
 
 /// What a look said about one instance.
@@ -78,6 +110,12 @@ pub struct Sighting {
     /// all its tags only this one matters here, and a fleet has many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling_tag: Option<Box<str>>,
+    /// Its first private address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_address: Option<IpAddr>,
+    /// Its public address: the elastic one, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_address: Option<IpAddr>,
 }
 
 impl Sighting {
@@ -96,12 +134,14 @@ impl Sighting {
             zone: String::new(),
             local_disks: 0,
             scaling_tag: None,
+            private_address: None,
+            public_address: None,
         }
     }
 }
 
 /// How an instance is paid (`InstanceChargeType`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Charge {
     /// Subscription.
     PrePaid,

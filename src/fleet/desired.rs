@@ -1,11 +1,14 @@
 //! What the configuration wants, sound and resolved: every need points at an entry that exists, and there is no cycle.
 
-use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, EntryName, Goal, InstanceId, ProviderAlias, StackName, StopMode};
+use super::{
+    Address, AtOnce, EntryName, Goal, InstanceId, OnFailure, OnNoStock, ProviderAlias, Readiness,
+    RollingOrder, Selection, StackName, StopMode,
+};
 
 /// The whole wish: one stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,16 +55,59 @@ pub struct Entry {
     /// Whether a start restores failed local disks, which destroys the data on them (`InitLocalDisk`).
     pub init_local_disk: bool,
     /// At most so many of its instances in transition at one time.
-    pub at_once: Option<NonZeroU32>,
+    pub at_once: Option<AtOnce>,
+    /// In which order its instances go.
+    pub order: Option<RollingOrder>,
+    /// How long to wait between the end of one of its instances and the beginning of the next.
+    pub pause: Duration,
+    /// What the failure of one of its instances means for the next.
+    pub on_failure: OnFailure,
+    /// What to do where a start finds no stock.
+    pub on_no_stock: OnNoStock,
+    /// What its instances have to show, once they run, before those that depend on it may go. None: Running is enough.
+    pub readiness: Option<Arc<Readiness>>,
 }
 
 impl Entry {
-    /// The ids of its instances.
+    /// An entry that says no more than it must.
+    #[must_use]
+    pub fn plain(name: EntryName, goal: Goal, members: Members) -> Self {
+        Self {
+            name,
+            provider: ProviderAlias::main(),
+            goal,
+            members,
+            needs: Vec::new(),
+            timeouts: Timeouts::default(),
+            stop: StopPolicy::default(),
+            prevent_stop: false,
+            allow_autoscaling: false,
+            init_local_disk: false,
+            at_once: None,
+            order: None,
+            pause: Duration::ZERO,
+            on_failure: OnFailure::default(),
+            on_no_stock: OnNoStock::default(),
+            readiness: None,
+        }
+    }
+
+    /// The ids that are written. Which instances a selection comes to is known once it was looked.
     #[must_use]
     pub fn ids(&self) -> &[InstanceId] {
         match &self.members {
             Members::Single(id) => std::slice::from_ref(id),
             Members::Several(ids) => ids,
+            Members::Selected(_) => &[],
+        }
+    }
+
+    /// What its instances are selected by, if they are.
+    #[must_use]
+    pub fn selection(&self) -> Option<&Selection> {
+        match &self.members {
+            Members::Selected(selection) => Some(selection),
+            Members::Single(_) | Members::Several(_) => None,
         }
     }
 
@@ -72,7 +118,7 @@ impl Entry {
             entry: self.name.clone(),
             instance: match self.members {
                 Members::Single(_) => None,
-                Members::Several(_) => Some(id.clone()),
+                Members::Several(_) | Members::Selected(_) => Some(id.clone()),
             },
         }
     }
@@ -83,8 +129,11 @@ impl Entry {
 pub enum Members {
     /// `id: X`: the entry's name is the address.
     Single(InstanceId),
-    /// `ids: [..]`: `name[id]` is the address, also when there is one. In the order of the ids.
+    /// `ids: [..]`: `name[id]` is the address, also when there is one. In the order of the ids, unless the order of
+    /// the list is that in which they go ([`RollingOrder::AsListed`]).
     Several(Vec<InstanceId>),
+    /// `select: {..}`: addressed as several.
+    Selected(Box<Selection>),
 }
 
 /// A dependency on another entry, that is on all of its instances.

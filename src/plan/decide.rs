@@ -44,8 +44,8 @@ fn decide_entry(
     recorded: Option<&Recorded>,
     actual: &Actual,
 ) -> Vec<Change> {
-    entry
-        .ids()
+    actual
+        .ids_of(index, entry)
         .iter()
         .map(|id| {
             let key = InstanceKey { provider: entry.provider.clone(), id: id.clone() };

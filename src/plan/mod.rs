@@ -16,14 +16,15 @@ mod scope;
 mod tests;
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::fleet::{
-    Address, EntryIndex, EntryName, Goal, InstanceKey, LockReason, Need, Power, Region, Seen, StackName,
-    StopMode, StopPolicy, StoppedMode, Strength, Timeouts,
+    Address, EntryIndex, EntryName, Goal, InstanceKey, LockReason, Need, OnFailure, OnNoStock, Power,
+    Readiness, Region, Seen, StackName, StopMode, StopPolicy, StoppedMode, Strength, Timeouts,
 };
 
 pub use decide::plan;
@@ -88,6 +89,11 @@ impl Plan {
         self.changes.iter().all(|change| change.entry.is_none_or(|entry| entry.at() < self.groups.len()))
             && self.groups.iter().all(|group| {
                 group.changes.iter().all(|change| *change < self.changes.len())
+                    && group
+                        .sequence
+                        .iter()
+                        .flat_map(Sequence::changes)
+                        .all(|change| change < self.changes.len())
                     && group.after.iter().all(|after| after.group.at() < self.groups.len())
                     && group.needs.iter().all(|need| need.entry.at() < self.groups.len())
             })
@@ -364,10 +370,66 @@ pub struct Group {
     pub needs: Vec<Need>,
     /// At most so many of its instances in transition at one time.
     pub at_once: Option<NonZeroU32>,
+    /// In which order its instances go; none: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<Sequence>,
+    /// How long to wait between the end of one of its instances and the beginning of the next.
+    #[serde(default)]
+    pub pause: Duration,
+    /// What the failure of one of its instances means for the next.
+    #[serde(default)]
+    pub on_failure: OnFailure,
+    /// What to do where a start finds no stock.
+    #[serde(default)]
+    pub on_no_stock: OnNoStock,
+    /// What its instances have to show, once they run, before those that come after it may go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readiness: Option<Arc<Readiness>>,
     /// How long to wait for its instances.
     pub timeouts: Timeouts,
     /// The positions of its instances in [`Plan::changes`].
     pub changes: Vec<usize>,
+}
+
+impl Group {
+    /// A group that asks for nothing but its turn.
+    #[must_use]
+    pub fn plain(name: EntryName, goal: Goal, timeouts: Timeouts) -> Self {
+        Self {
+            name,
+            goal,
+            after: Vec::new(),
+            needs: Vec::new(),
+            at_once: None,
+            sequence: None,
+            pause: Duration::ZERO,
+            on_failure: OnFailure::default(),
+            on_no_stock: OnNoStock::default(),
+            readiness: None,
+            timeouts,
+            changes: Vec::new(),
+        }
+    }
+}
+
+/// In which order the instances of a group go. Holds each position of [`Group::changes`] once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sequence {
+    /// One zone after the other: none of a zone before all of the zone before have ended.
+    ByZone(Vec<Vec<usize>>),
+    /// One after the other, as far as there are slots.
+    AsListed(Vec<usize>),
+}
+
+impl Sequence {
+    /// The positions in the order in which they go.
+    pub fn changes(&self) -> impl Iterator<Item = usize> {
+        let (zones, listed) = match self {
+            Self::ByZone(zones) => (zones.as_slice(), [].as_slice()),
+            Self::AsListed(listed) => ([].as_slice(), listed.as_slice()),
+        };
+        zones.iter().flatten().chain(listed).copied()
+    }
 }
 
 /// One group that another comes after.

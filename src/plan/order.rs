@@ -3,13 +3,14 @@
 //! Order is a matter of entries, not of instances: a dependency on an entry is on all of its instances, so a thousand
 //! instances that need a thousand others are one edge and not a million.
 
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use petgraph::algo::{kosaraju_scc, toposort};
 use petgraph::graph::DiGraph;
 
-use super::{After, Change, Group};
-use crate::fleet::{Desired, EntryIndex, EntryName, Goal, Strength};
+use super::{After, Change, Group, Sequence};
+use crate::fleet::{Desired, Entry, EntryIndex, EntryName, Goal, InstanceId, RollingOrder, Strength};
 
 /// Dependencies that come back to where they began. `config` refuses them with their place in the file, so this is
 /// only met by a caller that made its own [`Desired`].
@@ -51,19 +52,22 @@ pub(super) fn groups(desired: &Desired, changes: &[Change]) -> Vec<Group> {
         .entries
         .iter()
         .map(|entry| Group {
-            name: entry.name.clone(),
-            goal: entry.goal,
-            after: Vec::new(),
             needs: entry.needs.clone(),
-            at_once: entry.at_once,
-            timeouts: entry.timeouts,
-            changes: Vec::new(),
+            pause: entry.pause,
+            on_failure: entry.on_failure,
+            on_no_stock: entry.on_no_stock,
+            readiness: entry.readiness.clone(),
+            ..Group::plain(entry.name.clone(), entry.goal, entry.timeouts)
         })
         .collect();
     for (position, change) in changes.iter().enumerate() {
         if let Some(entry) = change.entry {
             groups[entry.at()].changes.push(position);
         }
+    }
+    for (group, entry) in groups.iter_mut().zip(&desired.entries) {
+        group.at_once = entry.at_once.map(|at_once| at_once.of(group.changes.len()));
+        group.sequence = sequence(entry, &group.changes, changes);
     }
     for (index, entry) in (0u32..).map(EntryIndex).zip(&desired.entries) {
         for need in &entry.needs {
@@ -87,6 +91,28 @@ pub(super) fn groups(desired: &Desired, changes: &[Change]) -> Vec<Group> {
         }
     }
     groups
+}
+
+/// In which order the instances of an entry go, if it says so.
+fn sequence(entry: &Entry, positions: &[usize], changes: &[Change]) -> Option<Sequence> {
+    match entry.order? {
+        RollingOrder::Zones => {
+            let mut zones: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+            for &position in positions {
+                let zone = changes[position].seen.sighting().map_or("", |sighting| &sighting.zone);
+                zones.entry(zone).or_default().push(position);
+            }
+            Some(Sequence::ByZone(zones.into_values().collect()))
+        }
+        RollingOrder::AsListed => {
+            let place: HashMap<&InstanceId, usize> =
+                entry.ids().iter().enumerate().map(|(place, id)| (id, place)).collect();
+            let mut listed = positions.to_vec();
+            listed
+                .sort_by_key(|position| place.get(&changes[*position].key.id).copied().unwrap_or(usize::MAX));
+            Some(Sequence::AsListed(listed))
+        }
+    }
 }
 
 /// For each group the longest chain that begins with it: what it is expected to take itself, and then the longest

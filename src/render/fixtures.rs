@@ -113,15 +113,9 @@ pub(crate) fn plan(mut changes: Vec<Change>, needs: &[(&str, &str, Strength)]) -
     for (position, change) in changes.iter_mut().enumerate() {
         let Some(goal) = change.goal else { continue };
         if groups.last().is_none_or(|group| group.name != change.address.entry) {
-            groups.push(Group {
-                name: change.address.entry.clone(),
-                goal,
-                after: Vec::new(),
-                needs: Vec::new(),
-                at_once: NonZeroU32::new(2),
-                timeouts: Timeouts::default(),
-                changes: Vec::new(),
-            });
+            let name = change.address.entry.clone();
+            let group = Group::plain(name, goal, Timeouts::default());
+            groups.push(Group { at_once: NonZeroU32::new(2), ..group });
         }
         let index = groups.len() - 1;
         change.entry = Some(EntryIndex(u32::try_from(index).expect("few groups")));

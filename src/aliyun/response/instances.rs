@@ -1,6 +1,7 @@
 //! The answer to DescribeInstances.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
@@ -75,6 +76,10 @@ enum Field {
     ZoneId,
     LocalStorageAmount,
     Tags,
+    VpcAttributes,
+    InnerIpAddress,
+    EipAddress,
+    PublicIpAddress,
     #[serde(other)]
     Other,
 }
@@ -110,6 +115,10 @@ impl<'de> Visitor<'de> for ItemVisitor {
         let mut zone = Text::default();
         let mut local_disks = Text::default();
         let mut tags = ScalingTag::default();
+        let mut vpc = Value::Null;
+        let mut inner = Value::Null;
+        let mut elastic = Value::Null;
+        let mut public = Value::Null;
         while let Some(field) = object.next_key()? {
             match field {
                 Field::InstanceId => id = object.next_value()?,
@@ -123,6 +132,10 @@ impl<'de> Visitor<'de> for ItemVisitor {
                 Field::ZoneId => zone = object.next_value()?,
                 Field::LocalStorageAmount => local_disks = object.next_value()?,
                 Field::Tags => tags = object.next_value()?,
+                Field::VpcAttributes => vpc = object.next_value()?,
+                Field::InnerIpAddress => inner = object.next_value()?,
+                Field::EipAddress => elastic = object.next_value()?,
+                Field::PublicIpAddress => public = object.next_value()?,
                 Field::Other => {
                     object.next_value::<IgnoredAny>()?;
                 }
@@ -142,7 +155,18 @@ impl<'de> Visitor<'de> for ItemVisitor {
             zone: zone.non_empty().unwrap_or_default(),
             local_disks: local_disks.count().map_or(0, |count| u32::try_from(count).unwrap_or(u32::MAX)),
             scaling_tag: tags.0,
+            private_address: first_address(&vpc["PrivateIpAddress"]).or_else(|| first_address(&inner)),
+            public_address: first_address(&elastic).or_else(|| first_address(&public)),
         })
+    }
+}
+
+/// The first address of `{"IpAddress":["10.0.0.1"]}`, and of what is near to it.
+fn first_address(value: &Value) -> Option<IpAddr> {
+    match value.get("IpAddress").unwrap_or(value) {
+        Value::Array(items) => items.iter().find_map(|item| item.as_str()?.parse().ok()),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
     }
 }
 

@@ -28,7 +28,7 @@ fn seen(instances: &[(&str, Power, bool)]) -> Actual {
         (InstanceKey { provider: ProviderAlias::main(), id }, Seen::There(Box::new(sighting)))
     };
     let instances: HashMap<_, _> = instances.iter().map(sight).collect();
-    Actual { looked_at: jiff::Timestamp::UNIX_EPOCH, regions: Default::default(), instances }
+    Actual { instances, ..Actual::new(jiff::Timestamp::UNIX_EPOCH) }
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::*;
 use crate::config::TEMPLATE;
 use crate::fleet::{
-    CallLimits, Entry, EntryIndex, EntryName, Goal, InstanceId, Members, Need, ProviderAlias, StopMode,
-    StopPolicy, Strength, Timeouts,
+    AtOnce, CallLimits, Entry, EntryIndex, EntryName, Goal, InstanceId, Members, Need, StopMode, StopPolicy,
+    Strength, Timeouts,
 };
 
 const WEB_SHOP: &str = r#"
@@ -58,19 +58,7 @@ fn id(text: &str) -> InstanceId {
 }
 
 fn running(name: &str, members: Members) -> Entry {
-    Entry {
-        name: EntryName::new(name).unwrap(),
-        provider: ProviderAlias::main(),
-        goal: Goal::Running,
-        members,
-        needs: Vec::new(),
-        timeouts: Timeouts::default(),
-        stop: StopPolicy::default(),
-        prevent_stop: false,
-        allow_autoscaling: false,
-        init_local_disk: false,
-        at_once: None,
-    }
+    Entry::plain(EntryName::new(name).unwrap(), Goal::Running, members)
 }
 
 fn need(entry: u32, strength: Strength) -> Need {
@@ -90,7 +78,7 @@ fn a_whole_configuration_means_exactly_what_it_says() {
     let expected = [
         Entry {
             needs: vec![need(2, Strength::Hard), need(3, Strength::Hard)],
-            at_once: NonZeroU32::new(2),
+            at_once: NonZeroU32::new(2).map(AtOnce::Count),
             ..running("app", Members::Several(app.map(id).to_vec()))
         },
         Entry {

@@ -10,7 +10,7 @@ use super::stories::most_in_transition;
 use super::twin::{Fate, Machine, Play, Played, Twin, fleet, plan_for, play, secs};
 use crate::cloud::{Advice, Refusal};
 use crate::execute::{Action, EventKind, Limits, Outcome};
-use crate::fleet::{Desired, Durations, Goal, InstanceId, Power, Strength};
+use crate::fleet::{AtOnce, Desired, Durations, Goal, InstanceId, Power, Strength};
 use crate::plan::{Change, Plan, Then, Verdict};
 
 /// A fleet as a seed of numbers, so that a failing case shrinks to something small.
@@ -135,7 +135,11 @@ pub(super) fn build(case: &Case) -> (Desired, Twin) {
             })
             .collect();
         sketch = sketch.entry(&names[at], goals[at], usize::from(entry.size), &needs).with(|made| {
-            made.at_once = if entry.at_once < 3 { NonZeroU32::new(u32::from(entry.at_once)) } else { None };
+            made.at_once = if entry.at_once < 3 {
+                NonZeroU32::new(u32::from(entry.at_once)).map(AtOnce::Count)
+            } else {
+                None
+            };
         });
     }
     let desired = sketch.desired();
@@ -241,7 +245,7 @@ proptest! {
             prop_assert!(most_in_transition(&played.twin, &steps) <= usize::from(most).max(moving));
         }
         for made in &desired.entries {
-            if let Some(at_once) = made.at_once {
+            if let Some(AtOnce::Count(at_once)) = made.at_once {
                 let own: Vec<InstanceId> =
                     made.ids().iter().filter(|id| steps.contains(id)).cloned().collect();
                 let moving = own.iter().filter(|id| moving_at_first.contains(id)).count();

@@ -1,8 +1,7 @@
 //! A configuration made for tests.
 
 use crate::fleet::{
-    Desired, Entry, EntryIndex, EntryName, Goal, InstanceId, Members, Need, ProviderAlias, StackName,
-    StopPolicy, Strength, Timeouts,
+    Desired, Entry, EntryIndex, EntryName, Goal, InstanceId, Members, Need, StackName, Strength,
 };
 
 /// Entries by name, in the order of their names.
@@ -30,19 +29,9 @@ impl Sketch {
             self.entries.last().is_none_or(|last| last.name.as_str() < name),
             "in the order of the names"
         );
-        self.entries.push(Entry {
-            name: EntryName::new(name).expect("valid"),
-            provider: ProviderAlias::main(),
-            goal,
-            members: if size == 1 { Members::Single(ids[0].clone()) } else { Members::Several(ids) },
-            needs,
-            timeouts: Timeouts::default(),
-            stop: StopPolicy::default(),
-            prevent_stop: false,
-            allow_autoscaling: false,
-            init_local_disk: false,
-            at_once: None,
-        });
+        let name = EntryName::new(name).expect("valid");
+        let members = if size == 1 { Members::Single(ids[0].clone()) } else { Members::Several(ids) };
+        self.entries.push(Entry { needs, ..Entry::plain(name, goal, members) });
         self
     }
 

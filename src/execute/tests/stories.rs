@@ -3,7 +3,7 @@
 use crate::cloud::{Advice, Refusal};
 use crate::execute::event::{EventKind, Failure};
 use crate::execute::{Limits, Outcome, Report};
-use crate::fleet::{Goal, InstanceId, Power, Strength};
+use crate::fleet::{AtOnce, Goal, InstanceId, Power, Strength};
 use crate::plan::Plan;
 
 use super::sketch::Sketch;
@@ -304,7 +304,7 @@ fn a_need_that_moved_just_after_it_was_up_is_named_when_the_time_for_the_call_is
         .entry("db", Goal::Running, 1, &[])
         .entry("web", Goal::Running, 2, &[("db", Strength::Hard)])
         .with(|entry| {
-            entry.at_once = std::num::NonZeroU32::new(1);
+            entry.at_once = std::num::NonZeroU32::new(1).map(AtOnce::Count);
             entry.timeouts.start = secs(15);
         })
         .desired();
@@ -469,7 +469,7 @@ fn an_interruption_makes_no_new_call_and_awaits_those_under_way() {
 fn slots_count_instances_in_transition_and_the_longest_chain_goes_first() {
     let desired = Sketch::new()
         .entry("a", Goal::Running, 4, &[])
-        .with(|entry| entry.at_once = std::num::NonZeroU32::new(2))
+        .with(|entry| entry.at_once = std::num::NonZeroU32::new(2).map(AtOnce::Count))
         .entry("b", Goal::Running, 1, &[])
         .entry("c", Goal::Running, 1, &[("b", Strength::Hard)])
         .desired();

@@ -173,11 +173,8 @@ impl Twin {
             }
         }
         let region = Region::new("cn-hangzhou").expect("valid");
-        Actual {
-            looked_at: Timestamp::UNIX_EPOCH,
-            regions: BTreeMap::from([(ProviderAlias::main(), region)]),
-            instances,
-        }
+        let regions = BTreeMap::from([(ProviderAlias::main(), region)]);
+        Actual { regions, instances, ..Actual::new(Timestamp::UNIX_EPOCH) }
     }
 
     /// Learns what each call must find met.

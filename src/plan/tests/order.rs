@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::world::{HARD, SOFT, World, there};
-use crate::fleet::{EntryIndex, Goal, Power, Strength};
+use crate::fleet::{AtOnce, EntryIndex, Goal, Power, Strength};
 use crate::plan::{After, Plan, remaining_chains};
 
 fn seconds(seconds: u64) -> Duration {
@@ -68,7 +68,7 @@ fn a_group_holds_what_execution_needs_to_know_of_its_entry() {
     let world = World::new()
         .several("app", Goal::Running, &seen, &[])
         .with(|entry| {
-            entry.at_once = NonZeroU32::new(2);
+            entry.at_once = NonZeroU32::new(2).map(AtOnce::Count);
             entry.timeouts.start = seconds(7);
         })
         .entry("aaa", Goal::Stopped, there(Power::Stopped), &[])

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::world::{HARD, SOFT, World, there};
-use crate::fleet::{EntryIndex, Goal, Power, Seen};
+use crate::fleet::{AtOnce, EntryIndex, Goal, Power, Seen};
 use crate::plan::{Outlook, Plan};
 
 fn stopped() -> Seen {
@@ -59,7 +59,7 @@ fn the_longest_chain_follows_from_what_was_recorded_and_the_rest_is_called_unkno
 fn what_goes_a_few_at_a_time_takes_as_long_as_its_slots_are_busy() {
     let mut world = World::new()
         .several("app", Goal::Running, &[stopped(), stopped(), stopped(), stopped()], &[])
-        .with(|entry| entry.at_once = NonZeroU32::new(2));
+        .with(|entry| entry.at_once = NonZeroU32::new(2).map(AtOnce::Count));
     for (at, takes) in [10, 20, 30, 40].into_iter().enumerate() {
         world = world.took(&format!("app[i-app{at}]"), &format!("i-app{at}"), takes, 1);
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::fleet::{
     Actual, Address, Desired, Durations, Entry, EntryIndex, EntryName, Goal, InstanceId, InstanceKey, Lock,
     LockReason, Members, Need, Power, ProviderAlias, Recorded, RecordedInstance, Region, Seen, Sighting,
-    StackName, StopPolicy, Strength, Timeouts,
+    StackName, StopPolicy, Strength,
 };
 use crate::plan::{Block, Change, Cycle, Plan, Verdict, plan, power_off};
 
@@ -82,19 +82,7 @@ impl World {
         seen: &[Seen],
         needs: &[(&str, Strength)],
     ) -> Self {
-        let entry = Entry {
-            name: EntryName::new(name).expect("valid"),
-            provider: ProviderAlias::main(),
-            goal,
-            members,
-            needs: Vec::new(),
-            timeouts: Timeouts::default(),
-            stop: StopPolicy::default(),
-            prevent_stop: false,
-            allow_autoscaling: false,
-            init_local_disk: false,
-            at_once: None,
-        };
+        let entry = Entry::plain(EntryName::new(name).expect("valid"), goal, members);
         for (id, seen) in entry.ids().iter().zip(seen) {
             let mut seen = seen.clone();
             if let Seen::There(sighting) = &mut seen {
@@ -185,11 +173,8 @@ impl World {
 
     pub(super) fn actual(&self) -> Actual {
         let region = Region::new("cn-hangzhou").expect("valid");
-        Actual {
-            looked_at: NOW,
-            regions: BTreeMap::from([(ProviderAlias::main(), region)]),
-            instances: self.seen.clone(),
-        }
+        let regions = BTreeMap::from([(ProviderAlias::main(), region)]);
+        Actual { regions, instances: self.seen.clone(), ..Actual::new(NOW) }
     }
 
     pub(super) fn try_plan(&self) -> Result<Plan, Cycle> {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::fleet::{
     Actual, Desired, Entry, EntryIndex, EntryName, Goal, InstanceId, InstanceKey, Members, Need, Power,
-    ProviderAlias, Seen, Sighting, StackName, StopPolicy, Strength, Timeouts,
+    ProviderAlias, Seen, Sighting, StackName, Strength,
 };
 
 /// A region that answers after a second as it was told to, and counts who asks at the same time.
@@ -49,26 +49,13 @@ fn plan_of(instances: &[(&str, Goal, Power, &[u32])]) -> Plan {
             let id = InstanceId::new(&format!("i-{name}")).expect("valid");
             let key = InstanceKey { provider: ProviderAlias::main(), id: id.clone() };
             seen.insert(key, Seen::There(Box::new(Sighting::plain(id.clone(), power.clone()))));
-            Entry {
-                name: EntryName::new(name).expect("valid"),
-                provider: ProviderAlias::main(),
-                goal: *goal,
-                members: Members::Single(id),
-                needs: needs
-                    .iter()
-                    .map(|at| Need { entry: EntryIndex(*at), strength: Strength::Hard })
-                    .collect(),
-                timeouts: Timeouts::default(),
-                stop: StopPolicy::default(),
-                prevent_stop: false,
-                allow_autoscaling: false,
-                init_local_disk: false,
-                at_once: None,
-            }
+            let needs = needs.iter().map(|at| Need { entry: EntryIndex(*at), strength: Strength::Hard });
+            let name = EntryName::new(name).expect("valid");
+            Entry { needs: needs.collect(), ..Entry::plain(name, *goal, Members::Single(id)) }
         })
         .collect();
     let desired = Desired { stack: StackName::new("test").expect("valid"), entries };
-    let actual = Actual { looked_at: Timestamp::UNIX_EPOCH, regions: BTreeMap::new(), instances: seen };
+    let actual = Actual { instances: seen, ..Actual::new(Timestamp::UNIX_EPOCH) };
     crate::plan::plan(&desired, None, &actual).expect("no cycle")
 }
 

@@ -10,7 +10,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use crate::execute::tests::sketch::Sketch;
-use crate::fleet::{Desired, Goal, ProviderAlias, Strength};
+use crate::fleet::{AtOnce, Desired, Goal, ProviderAlias, Strength};
 
 /// How bad it may get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -340,7 +340,7 @@ impl Case {
                 .collect();
             sketch = sketch.entry(name, entry.goal, entry.machines.len(), &needs).with(|made| {
                 made.provider = provider(entry.far);
-                made.at_once = entry.at_once.and_then(NonZeroU32::new);
+                made.at_once = entry.at_once.and_then(NonZeroU32::new).map(AtOnce::Count);
                 made.timeouts.start = Duration::from_secs(entry.timeout);
                 made.timeouts.stop = Duration::from_secs(entry.timeout);
                 made.init_local_disk = entry.init_local_disk;

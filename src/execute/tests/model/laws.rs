@@ -243,7 +243,7 @@ fn slots(trial: &Evidence<'_>, number: usize, at: usize, item: &Item) -> Result<
     }
     let at_once = own.and_then(|entry| trial.desired.entries[entry.at()].at_once);
     let siblings = holding.iter().filter(|change| change.entry == own).count();
-    if at_once.is_some_and(|most| siblings >= most.get() as usize) {
+    if at_once.is_some_and(|most| siblings >= most.of(usize::MAX).get() as usize) {
         return Err(format!("at_once: {} in transition with this one", siblings + 1));
     }
     Ok(())

@@ -31,8 +31,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Looks at everything at once.
 fn look(world: &mut World, desired: &Desired) -> Actual {
-    let mut actual =
-        Actual { looked_at: Timestamp::UNIX_EPOCH, regions: BTreeMap::new(), instances: HashMap::new() };
+    let mut actual = Actual::new(Timestamp::UNIX_EPOCH);
     for entry in &desired.entries {
         actual.regions.insert(entry.provider.clone(), Region::new("cn-hangzhou").expect("valid"));
         for id in entry.ids() {
