@@ -31,6 +31,7 @@
 //! | [`plan`] | the decision: a verdict and a reason for every instance, and what execution must respect | wait, ask, print, read a clock |
 //! | [`cloud`] | what is needed from a cloud: three verbs and one error | know HTTP |
 //! | [`observe`] | one look at everything, in the fewest calls | decide what a failed look means |
+//! | [`probe`] | how an instance is asked whether it is ready, once | know when it is asked, or what the answer means |
 //! | [`execute`] | carries out a plan: queue, steps, shared poll, calls | choose anything that the plan does not say |
 //! | [`state`] | the record between runs, and the lock that keeps two runs apart | repair or decide what is recorded |
 //! | [`aliyun`] | how ECS says it: requests, signatures, answers, error codes, the client | decide what is started or stopped |
@@ -57,6 +58,7 @@ pub mod fleet;
 pub mod history;
 pub mod observe;
 pub mod plan;
+pub mod probe;
 pub mod reconcile;
 pub mod render;
 pub mod simulator;
