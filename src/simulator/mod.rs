@@ -14,6 +14,7 @@
 //! | `api` | the operations, of ECS and of STS |
 //! | `service` | one request through all of these |
 //! | `http` | bytes |
+//! | `listeners` | the sockets of machines that are up |
 
 mod account;
 mod answer;
@@ -22,6 +23,7 @@ mod error;
 mod guard;
 mod http;
 mod keys;
+mod listeners;
 pub mod log;
 mod memory;
 mod refusal;
@@ -181,14 +183,17 @@ impl Simulator {
     }
 
     /// Serves HTTP on the listener, which has to be on loopback, until `shutdown` ends; requests in progress then
-    /// have two seconds to finish.
+    /// have two seconds to finish. The machines that listen do so for as long.
     ///
     /// # Errors
     /// The listener is not on loopback. Or a request has found that the account file was changed and its memory begun
     /// anew by another process: what is served here is no more.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         let memory = self.memory_file().to_owned();
-        match http::serve(listener, self.service, shutdown).await? {
+        let listeners = listeners::Listeners::of(&self.service).await;
+        let ended = http::serve(listener, self.service, shutdown).await;
+        listeners.close().await;
+        match ended? {
             http::Ended::AsAsked => Ok(()),
             http::Ended::Superseded => Err(io::Error::other(SimulatorError::AccountChanged { path: memory })),
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinError;
 
 use super::Clock;
 use super::account::{Account, Change, Effect};
@@ -19,7 +20,7 @@ use super::memory::{Memory, MemoryError, Session};
 use super::refusal::Refusal;
 use super::request::{Incoming, Parameters};
 use super::status::Status;
-use super::world::{Strike, Strikes, Struck, World};
+use super::world::{Listening, Strike, Strikes, Struck, World};
 
 /// What to send, and how.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,6 +54,31 @@ pub(super) struct Service {
     turnstile: Semaphore,
     /// Whether the memory belongs to a changed account file now.
     superseded: watch::Sender<bool>,
+    /// Who lets machines listen, while someone does.
+    follower: Mutex<Option<Follower>>,
+}
+
+impl Followed {
+    /// Nothing is known to have happened; to be looked at again then.
+    pub(super) fn nothing(until: Timestamp) -> Self {
+        Self { generation: 0, until: Some(until) }
+    }
+}
+
+/// How whoever lets machines listen is told to look, and tells that it has.
+#[derive(Debug, Clone)]
+struct Follower {
+    /// How often a look was asked for.
+    asked: watch::Sender<u64>,
+    /// The latest of them that was followed, and by what.
+    followed: watch::Receiver<(u64, Followed)>,
+}
+
+/// The other end of a follower.
+#[derive(Debug)]
+pub(super) struct Following {
+    pub(super) asked: watch::Receiver<u64>,
+    pub(super) followed: watch::Sender<(u64, Followed)>,
 }
 
 /// What changes.
@@ -62,6 +88,17 @@ struct Room {
     memory: Memory,
     nonces: Nonces,
     random: fastrand::Rng,
+    /// Grows with whatever happens, except by the passing of time.
+    generation: u64,
+}
+
+/// What machines were last let listen by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Followed {
+    /// What had happened.
+    generation: u64,
+    /// Until when that holds by itself; none is forever.
+    pub(super) until: Option<Timestamp>,
 }
 
 /// A request whose signature holds, for an operation that exists.
@@ -94,6 +131,7 @@ impl Service {
             memory,
             nonces: Nonces::default(),
             random: fastrand::Rng::with_seed(seed),
+            generation: 0,
         };
         room.visit(now, |_, _, _, _| Ok(()))?;
         Ok(Self {
@@ -102,11 +140,56 @@ impl Service {
             room: Mutex::new(room),
             turnstile: Semaphore::new(1),
             superseded: watch::Sender::new(false),
+            follower: Mutex::new(None),
         })
     }
 
     pub(super) fn account(&self) -> &Account {
         &self.account
+    }
+
+    pub(super) fn shared_account(&self) -> Arc<Account> {
+        Arc::clone(&self.account)
+    }
+
+    /// What time it is here.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// From now on, answers wait until whoever follows has let machines listen as the answer has it.
+    pub(super) fn begin_to_follow(&self, first: Followed) -> Following {
+        let (asked, to_follow) = watch::channel(0);
+        let (tell, followed) = watch::channel((0, first));
+        *self.follower.lock().unwrap_or_else(PoisonError::into_inner) = Some(Follower { asked, followed });
+        Following { asked: to_follow, followed: tell }
+    }
+
+    /// Who listens now. None where the memory cannot be used.
+    pub(super) async fn listening(self: &Arc<Self>) -> Option<(Listening, Followed)> {
+        self.in_room(|service, room| {
+            let listening = room.visit(service.clock.now(), |world, _, _, now| Ok(world.listening(now)))?;
+            let followed = Followed { generation: room.generation, until: listening.until };
+            Ok((listening, followed))
+        })
+        .await
+    }
+
+    /// Waits until machines listen by what had happened and was due, where someone lets them.
+    async fn let_listen(&self, generation: u64, now: Timestamp) {
+        let follower = self.follower.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(Follower { asked, mut followed }) = follower else { return };
+        let (_, known) = *followed.borrow();
+        if known.generation >= generation && known.until.is_none_or(|until| until > now) {
+            return;
+        }
+        let mut number = 0;
+        asked.send_modify(|asked| {
+            *asked += 1;
+            number = *asked;
+        });
+        // Who followed may have ended, and then nobody listens.
+        let _ = followed.wait_for(|(followed, _)| *followed >= number).await;
     }
 
     /// Resolves once a request has found that the account file was changed and its memory begun anew by another
@@ -125,6 +208,7 @@ impl Service {
             record(world, session, LogLine { at: now, event })?;
             Ok(true)
         })
+        .inspect(|_| room.generation += 1)
     }
 
     /// Answers one request.
@@ -170,24 +254,47 @@ impl Service {
     }
 
     async fn serve(self: &Arc<Self>, admitted: Admitted) -> Verdict {
+        let served = self.in_room(move |service, room| {
+            let now = service.clock.now();
+            let verdict = room.serve(&admitted, now)?;
+            if verdict.changes() {
+                room.generation += 1;
+            }
+            Ok((verdict, room.generation, now))
+        });
+        match served.await {
+            Some((verdict, generation, now)) => {
+                self.let_listen(generation, now).await;
+                verdict
+            }
+            None => Verdict::refused(Refusal::of("InternalError")),
+        }
+    }
+
+    /// Does something with the world and its memory, one after the other and not on the threads of the runtime: the
+    /// memory file may be locked by another process. None where it failed, which is logged.
+    async fn in_room<T: Send + 'static>(
+        self: &Arc<Self>,
+        act: impl FnOnce(&Self, &mut Room) -> Result<T, MemoryError> + Send + 'static,
+    ) -> Option<T> {
         // The semaphore is never closed, so the permit is always had.
         let _permit = self.turnstile.acquire().await;
         let service = Arc::clone(self);
-        // The memory file may be locked by another process.
-        let served = tokio::task::spawn_blocking(move || {
+        let done = tokio::task::spawn_blocking(move || {
             let mut room = service.room.lock().unwrap_or_else(PoisonError::into_inner);
-            room.serve(&admitted, service.clock.now()).unwrap_or_else(|error| {
+            let done = act(&service, &mut room);
+            if let Err(error) = &done {
                 let path = room.memory.path();
                 tracing::error!(path = %path.display(), %error, "the simulator's memory cannot be used");
                 if matches!(error, MemoryError::AccountChanged) {
                     service.superseded.send_replace(true);
                 }
-                Verdict::refused(Refusal::of("InternalError"))
-            })
+            }
+            done.ok()
         });
-        served.await.unwrap_or_else(|error| {
+        done.await.unwrap_or_else(|error: JoinError| {
             tracing::error!(%error, "a request ended early");
-            Verdict::refused(Refusal::of("InternalError"))
+            None
         })
     }
 }
@@ -195,6 +302,13 @@ impl Service {
 impl Verdict {
     fn refused(refusal: Refusal) -> Self {
         Self { outcome: Some(Err(refusal)), effect: None, delay: Duration::ZERO }
+    }
+
+    /// Whether an instance is something else from now on.
+    fn changes(&self) -> bool {
+        let Some(Ok(done)) = &self.outcome else { return false };
+        let is_changed = |item: &Item| item.outcome.as_ref().is_ok_and(|phases| !phases.is_empty());
+        !done.phases.is_empty() || done.items.iter().any(is_changed)
     }
 }
 
@@ -205,8 +319,11 @@ impl Room {
         now: Timestamp,
         act: impl FnOnce(&mut World, &mut Session<'_>, &mut fastrand::Rng, Timestamp) -> Result<T, MemoryError>,
     ) -> Result<T, MemoryError> {
-        let Self { world, memory, random, .. } = self;
+        let Self { world, memory, random, generation, .. } = self;
         let (mut session, news) = memory.enter(now)?;
+        if news.begun.is_some() || !news.lines.is_empty() {
+            *generation += 1;
+        }
         if let Some(begun) = news.begun {
             *world = World::new(world.shared_account(), begun);
         }

@@ -14,6 +14,7 @@ mod graphs;
 mod guards;
 mod interruption;
 mod kills;
+mod listening;
 mod locks;
 mod lost_answers;
 mod parameters;

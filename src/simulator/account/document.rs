@@ -164,7 +164,23 @@ pub(super) struct Instance {
     pub(super) vpc: Option<String>,
     pub(super) resource_group: Option<String>,
     pub(super) public_ip: Option<String>,
-    pub(super) private_ip: Option<String>,
+    pub(super) private_ip: Option<Text>,
+    #[serde(default)]
+    pub(super) listen: Vec<Spanned<Listen>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Listen {
+    pub(super) tcp: Option<Spanned<i64>>,
+    pub(super) http: Option<Spanned<i64>>,
+    pub(super) path: Option<Text>,
+    pub(super) status: Option<Spanned<i64>>,
+    pub(super) body: Option<Text>,
+    pub(super) after: Option<Text>,
+    pub(super) flap: Option<Text>,
+    #[serde(default)]
+    pub(super) hang: bool,
 }
 
 #[derive(Deserialize)]

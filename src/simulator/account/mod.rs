@@ -17,7 +17,11 @@
 //! sts: { duration: 20s }                          # the keys of roles live no longer
 //! permissions: { deny: [StartInstance, DescribeInstances] }
 //! quirks: { numeric_codes: true, empty_pages: true }
-//! instances: [{ id: i-bp1db, name: db, status: Stopped, tags: { role: db }, vpc: vpc-1, resource_group: rg-1 }]
+//! instances:
+//!   - { id: i-bp1db, name: db, status: Stopped, tags: { role: db }, vpc: vpc-1, resource_group: rg-1 }
+//!   - id: i-bp1web
+//!     private_ip: 127.0.0.2                         # with listen: it is on loopback, 127.0.0.1 if not said
+//!     listen: [{ tcp: 5432, after: 3s, flap: 2s }, { http: 8080, path: /healthz, status: 200, body: ok }]   # hang: true
 //! faults:
 //!   - { action: StartInstance, instance: i-bp1db, nth: 1, times: 2, error: InternalError }    # in batches: that item
 //!   - { action: StartInstance, throttle: 5s, retry_after: true }      # from the first on; or at: 10s, or nth: 3
@@ -38,6 +42,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::io::Read as _;
+use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -183,6 +188,29 @@ pub(super) struct Instance {
     pub(super) resource_group: String,
     pub(super) public_ip: Option<String>,
     pub(super) private_ip: Option<String>,
+    /// What it listens with while it is up, in the order of the file.
+    pub(super) listeners: Vec<Listener>,
+}
+
+/// What a machine listens with on its private address while it is up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Listener {
+    /// On loopback, always.
+    pub(super) address: SocketAddrV4,
+    pub(super) manner: Manner,
+    /// How long after the machine began to run it begins to listen.
+    pub(super) after: Duration,
+    /// It listens so long, then does not for so long, and so on.
+    pub(super) flap: Option<Duration>,
+}
+
+/// What who connects is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// A connection on which nothing is ever said.
+    Silent,
+    /// Answers over HTTP: this one on its path, and 404 on any other.
+    Http { path: String, status: u16, body: String },
 }
 
 /// Something that goes wrong with some requests.

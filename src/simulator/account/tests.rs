@@ -294,3 +294,75 @@ fn a_large_honest_account_is_within_the_limits_of_the_reader() {
     let account = read(&text);
     assert_eq!(account.position("i-29999"), Some(29_999));
 }
+
+#[test]
+fn what_a_machine_listens_with_is_read() {
+    let account = read(&with(
+        "instances:
+  - { id: i-a, listen: [{ tcp: 5432, after: 3s, flap: 2s }, { http: 8080 }, { http: 81, hang: true }] }
+  - { id: i-b, private_ip: 127.1.2.3, listen: [{ http: 8080, path: /healthz, status: 503, body: wait }] }
+  - { id: i-c, private_ip: 10.0.0.1 }",
+    ));
+    let listener = |address: &str, manner| Listener {
+        address: address.parse().unwrap(),
+        manner,
+        after: Duration::ZERO,
+        flap: None,
+    };
+    let answer = |path: &str, status, body: &str| Manner::Http {
+        path: path.to_owned(),
+        status,
+        body: body.to_owned(),
+    };
+    let slow = Listener {
+        after: Duration::from_secs(3),
+        flap: Some(Duration::from_secs(2)),
+        ..listener("127.0.0.1:5432", Manner::Silent)
+    };
+    let expected = [
+        vec![
+            slow,
+            listener("127.0.0.1:8080", answer("/", 200, "ok")),
+            listener("127.0.0.1:81", Manner::Silent),
+        ],
+        vec![listener("127.1.2.3:8080", answer("/healthz", 503, "wait"))],
+        Vec::new(),
+    ];
+    let found: Vec<_> = account.instances.iter().map(|instance| instance.listeners.clone()).collect();
+    assert_eq!(found, expected);
+    let addresses: Vec<_> = account.instances.iter().map(|it| it.private_ip.as_deref().unwrap()).collect();
+    assert_eq!(addresses, ["127.0.0.1", "127.1.2.3", "10.0.0.1"]);
+}
+
+#[test]
+fn what_cannot_be_listened_with_is_named_with_its_place() {
+    let text = with(
+        "instances:
+  - { id: i-a, listen: [{ tcp: 80 }, { tcp: 0 }, { http: 65536 }, { tcp: -1 }] }
+  - { id: i-b, listen: [{ http: 80 }] }
+  - { id: i-c, private_ip: 10.0.0.1, listen: [{ tcp: 1 }] }
+  - { id: i-d, listen: [{ tcp: 2, http: 3 }, { after: 1s }, { tcp: 4, path: / }] }
+  - { id: i-e, listen: [{ http: 5, path: x }, { http: 6, status: 100 }, { tcp: 7, flap: 0s }] }
+  - { id: i-f, listen: [{ tcp: 8 }, { http: 8 }] }
+",
+    );
+    let expected = [
+        "5:45: 0 is not a port",
+        "5:58: 65536 is not a port",
+        "5:74: -1 is not a port",
+        "6:25: 127.0.0.1:80 would be listened on by i-a and i-b",
+        "7:28: \"10.0.0.1\" is not an address of this machine",
+        "8:25: one listener does one thing",
+        "8:46: nothing listens",
+        "8:77: only http: answers: leave path: out",
+        "9:42: \"x\" is not a path",
+        "9:66: status: 100 is not the end of an answer",
+        "9:89: it would be open and closed at once",
+        "10:37: 127.0.0.1:8 would be listened on by i-f twice",
+    ];
+    let found = problems(&text);
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "expected {expected:?}, found {found:?}");
+    }
+}

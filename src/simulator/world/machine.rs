@@ -56,6 +56,11 @@ impl Machine {
         self.phases.iter().rfind(|phase| phase.from <= at).or(self.phases.first()).unwrap_or(&GONE)
     }
 
+    /// When what holds at a moment ends by itself; none where it stays.
+    pub(super) fn next_phase(&self, at: Timestamp) -> Option<Timestamp> {
+        self.phases.iter().map(|phase| phase.from).find(|from| *from > at)
+    }
+
     /// What a read shows at a moment; none where the machine is gone.
     pub(super) fn shown<'w>(&'w self, given: &'w Instance, at: Timestamp) -> Option<Shown<'w>> {
         let phase = self.phase(at);

@@ -5,6 +5,7 @@
 //! moment on; its status is looked up in them.
 
 mod limits;
+mod listening;
 mod machine;
 mod power;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub(super) use self::listening::{Listening, Place};
 pub(super) use self::machine::{Machine, Shown};
 pub(super) use self::power::PowerCall;
 pub(super) use self::strikes::{Strike, Strikes, Struck};

@@ -2,6 +2,7 @@
 
 mod access;
 mod faults;
+mod listen;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -91,9 +92,10 @@ pub(super) fn account(document: Document, path: &Path, digest: String) -> Result
 
     let mut positions = HashMap::with_capacity(instances.len());
     let mut checked = Vec::with_capacity(instances.len());
+    let mut taken = listen::Taken::default();
     for written in instances {
         let place = written.id.referenced;
-        let instance = instance(written, &region, usual_start, usual_stop, &mut problems);
+        let instance = instance(written, &region, usual_start, usual_stop, &mut taken, &mut problems);
         if positions.insert(Arc::clone(&instance.id), checked.len()).is_some() {
             problems.add(place, format!("there are two instances {}: an id is unique", instance.id));
         }
@@ -157,6 +159,7 @@ fn instance(
     region: &str,
     usual_start: Duration,
     usual_stop: Duration,
+    taken: &mut listen::Taken,
     problems: &mut Problems,
 ) -> Instance {
     let id = written.id.value;
@@ -182,6 +185,7 @@ fn instance(
         problems.add(lock.referenced, unknown_lock(&lock.value));
     }
     let region = written.region.unwrap_or_else(|| region.to_owned());
+    let (private_ip, listeners) = listen::listeners(&id, written.private_ip, written.listen, taken, problems);
     Instance {
         name: written.name.unwrap_or_else(|| id.clone()),
         description: written.description.unwrap_or_default(),
@@ -207,7 +211,8 @@ fn instance(
         vpc: written.vpc.unwrap_or_else(|| "vpc-sim".to_owned()),
         resource_group: written.resource_group.unwrap_or_default(),
         public_ip: written.public_ip,
-        private_ip: written.private_ip,
+        private_ip,
+        listeners,
         id: Arc::from(id),
     }
 }

@@ -2,6 +2,7 @@
 
 mod batches;
 mod identity;
+mod listening;
 mod sharing;
 mod wire;
 
