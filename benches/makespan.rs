@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use anyhow::{anyhow, ensure};
 use jiff::Timestamp;
-use powerform::cloud::{Accepted, Advice, Cloud, Clouds, Refusal, StartRequest, StopRequest};
+use powerform::cloud::{Accepted, Advice, Cloud, Clouds, Found, Refusal, Search, StartRequest, StopRequest};
 use powerform::config::{self, Source};
 use powerform::execute::{EventKind, Execution, Limits, Report, execute};
-use powerform::fleet::{Desired, InstanceId, InstanceKey, Power, ProviderAlias, Region, Sighting};
+use powerform::fleet::{Desired, InstanceId, InstanceKey, Power, ProviderAlias, Region, Selector, Sighting};
 use powerform::observe::observe;
 use powerform::plan::{Change, plan};
 use tokio::time::{Instant, sleep};
@@ -163,7 +163,7 @@ async fn run(
     let cloud = Arc::new(Memory::new(boots));
     let clouds: Clouds<Memory> = BTreeMap::from([(ProviderAlias::main(), Arc::clone(&cloud))]);
     let looked_at = Instant::now();
-    let observation = observe(desired, &clouds, Timestamp::UNIX_EPOCH).await;
+    let observation = observe(desired, &clouds, &BTreeMap::new(), Timestamp::UNIX_EPOCH).await;
     let plan = plan(desired, None, &observation.actual)?;
     ensure!(plan.tally().start == boots.len(), "not everything is to be started");
     let looks_of_the_plan = cloud.looks();
@@ -242,6 +242,12 @@ impl Memory {
 
 fn refusal(id: &InstanceId) -> Refusal {
     Refusal::new(Advice::Final, format!("{id} is never stopped here, or not there at all"))
+}
+
+impl Search for Memory {
+    async fn find(&self, _: &Selector) -> Result<Vec<Found>, Refusal> {
+        Err(Refusal::new(Advice::Final, "every instance is named"))
+    }
 }
 
 impl Cloud for Memory {

@@ -288,7 +288,8 @@ async fn reconcile(desired: &Desired, clouds: &Clouds<Client>, store: &LocalStor
     };
     let held = store.lock(&info, Duration::ZERO).await?;
     let recorded = store.load().await?;
-    let preview = preview(desired, &Shape::default(), recorded.as_ref(), clouds, now()).await?;
+    let preview =
+        preview(desired, &Shape::default(), recorded.as_ref(), clouds, &BTreeMap::new(), now()).await?;
     ensure!(preview.failures.is_empty(), "a look failed: {:?}", preview.failures);
     let recorded = recorded.unwrap_or_else(|| Recorded::new(desired.stack.clone(), Uuid::new_v4()));
     let limits = Limits::default();

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fleet::{InstanceId, ProviderAlias, Region, Sighting, StopPolicy};
+use crate::fleet::{InstanceId, ProviderAlias, Region, Selector, Sighting, StopPolicy};
 
 /// Where each provider's instances are looked at and called.
 pub type Clouds<C> = BTreeMap<ProviderAlias, Arc<C>>;
@@ -54,6 +54,24 @@ pub trait Cloud: Send + Sync {
         &self,
         requests: Vec<StopRequest>,
     ) -> impl Future<Output = Vec<(InstanceId, Result<Accepted, Refusal>)>> + Send;
+}
+
+/// A cloud that finds instances by what they are like.
+pub trait Search: Send + Sync {
+    /// Finds every instance of the region that fits, in the order of their ids. An empty answer may mean that the
+    /// credentials are not allowed to see them.
+    ///
+    /// It is repeated inside where that is safe; what comes back as an error has been tried enough.
+    fn find(&self, selector: &Selector) -> impl Future<Output = Result<Vec<Found>, Refusal>> + Send;
+}
+
+/// One instance that a search has found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// What a look would show of it.
+    pub sighting: Sighting,
+    /// Its tags. Untrusted text.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// A cloud that says beforehand whether it would accept a call.

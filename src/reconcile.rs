@@ -5,6 +5,7 @@
 
 mod preflight;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -12,9 +13,9 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::cloud::{Cloud, Clouds};
+use crate::cloud::{Cloud, Clouds, Refusal, Search};
 use crate::execute::{Action, Event, EventKind, Execution, Limits, Report, execute};
-use crate::fleet::{Address, Desired, Durations, Power, Recorded, RecordedInstance, Seen};
+use crate::fleet::{Address, Desired, Durations, Power, ProviderAlias, Recorded, RecordedInstance, Seen};
 use crate::observe::{LookFailure, observe};
 use crate::plan::{
     Change, Cycle, Narrowed, NoMatch, Plan, Shape, Verdict, drift_only, narrow, plan, power_off,
@@ -67,19 +68,21 @@ pub enum PreviewError {
 /// So many known instances do not all vanish by chance.
 const SUSPICIOUS: usize = 10;
 
-/// Looks and decides. Changes nothing. `now` is the time of day.
+/// Looks and decides. Changes nothing. `unconnected` are the providers that could not be joined to their clouds; `now`
+/// is the time of day.
 ///
 /// # Errors
 /// [`PreviewError`], with the way out in words.
-pub async fn preview<C: Cloud + 'static>(
+pub async fn preview<C: Cloud + Search + 'static>(
     desired: &Desired,
     shape: &Shape,
     recorded: Option<&Recorded>,
     clouds: &Clouds<C>,
+    unconnected: &BTreeMap<ProviderAlias, Refusal>,
     now: Timestamp,
 ) -> Result<Preview, PreviewError> {
     let looked_at = Instant::now();
-    let observation = observe(desired, clouds, now).await;
+    let observation = observe(desired, clouds, unconnected, now).await;
     let decide = if shape.power_off { power_off } else { plan };
     let plan = decide(desired, recorded, &observation.actual)?;
     if let Some(recorded) = recorded {

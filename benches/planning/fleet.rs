@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use super::measuring::cpu_time;
 use powerform::aliyun::response::decode_instances;
-use powerform::cloud::{Accepted, Advice, Cloud, Refusal, StartRequest, StopRequest};
+use powerform::cloud::{Accepted, Advice, Cloud, Found, Refusal, Search, StartRequest, StopRequest};
 use powerform::fleet::{
     Address, Durations, EntryName, Goal, InstanceId, InstanceKey, Power, ProviderAlias, Recorded,
-    RecordedInstance, Region, Sighting, StackName,
+    RecordedInstance, Region, Selector, Sighting, StackName,
 };
 use powerform::state::document;
 
@@ -195,6 +195,12 @@ impl Cloud for Answers {
 
     async fn stop_many(&self, _: Vec<StopRequest>) -> Vec<(InstanceId, Result<Accepted, Refusal>)> {
         Vec::new()
+    }
+}
+
+impl Search for Answers {
+    async fn find(&self, _: &Selector) -> Result<Vec<Found>, Refusal> {
+        Err(Refusal::new(Advice::Final, "every instance is named"))
     }
 }
 

@@ -162,7 +162,9 @@ mod measuring {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let answers = Arc::new(Answers::new(story));
         let clouds = BTreeMap::from([(ProviderAlias::main(), Arc::clone(&answers))]);
-        let (observation, looking) = timed(|| runtime.block_on(observe(&desired, &clouds, now)))?;
+        let unconnected = BTreeMap::new();
+        let (observation, looking) =
+            timed(|| runtime.block_on(observe(&desired, &clouds, &unconnected, now)))?;
         let looking = looking.saturating_sub(answers.making());
         anyhow::ensure!(observation.failures.is_empty(), "a look failed");
 

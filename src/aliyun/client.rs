@@ -8,6 +8,7 @@
 mod batch;
 mod connection;
 mod operations;
+mod search;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
+pub use connection::Limiters;
 pub use operations::Permitted;
 
 use super::credentials::CredentialSource;
@@ -54,6 +56,8 @@ pub struct Setup {
     pub dialect: Dialect,
     /// At most so many calls of one action are out at once.
     pub max_in_flight: NonZeroUsize,
+    /// What is known of the limits of its account and region: shared by clients of the same.
+    pub limiters: Limiters,
 }
 
 impl Setup {
@@ -62,7 +66,17 @@ impl Setup {
     pub fn new(endpoint: Endpoint, region: Region, credentials: CredentialSource, clock: Clock) -> Self {
         let max_in_flight = NonZeroUsize::new(16).unwrap_or(NonZeroUsize::MIN);
         let (dialect, transport) = (Dialect::default(), Transport::default());
-        Self { endpoint, region, credentials, transport, owner_account: None, clock, dialect, max_in_flight }
+        Self {
+            endpoint,
+            region,
+            credentials,
+            transport,
+            owner_account: None,
+            clock,
+            dialect,
+            max_in_flight,
+            limiters: Limiters::default(),
+        }
     }
 }
 

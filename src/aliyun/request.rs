@@ -10,10 +10,9 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::cloud::{LOOK_LIMIT, StartRequest, StopRequest};
-use crate::fleet::{InstanceId, Region, StopPolicy};
+use crate::fleet::{InstanceId, Region, Selector, StopPolicy};
 
 pub use attempt::{Carriage, Dialect, Format, Signature, SignedRequest, sign_attempt};
-pub use filter::Filter;
 
 /// How long a connection may take to come about: what the official SDKs allow.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -144,12 +143,14 @@ impl Request {
             .with_page(page)
     }
 
-    /// DescribeInstances for all instances of one region that fit a filter.
+    /// DescribeInstances for all instances of one region that fit a selector.
     #[must_use]
-    pub fn find_instances(region: &Region, filter: &Filter, page: &Page) -> Self {
-        let request = Self::new(DESCRIBE_INSTANCES, filter.to_string()).with("RegionId", region.as_str());
-        let filtered =
-            filter.parameters().into_iter().fold(request, |request, (name, value)| request.with(name, value));
+    pub fn find_instances(region: &Region, selector: &Selector, page: &Page) -> Self {
+        let request =
+            Self::new(DESCRIBE_INSTANCES, filter::in_words(selector)).with("RegionId", region.as_str());
+        let filtered = filter::parameters(selector)
+            .into_iter()
+            .fold(request, |request, (name, value)| request.with(name, value));
         filtered.with_page(page)
     }
 

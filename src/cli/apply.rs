@@ -18,8 +18,8 @@ use super::interruption::Resumptions;
 use super::progress::{Progress, Screen};
 use super::{Level, Session, approval, plan, plan_file, report};
 use crate::aliyun::client::Client;
-use crate::execute::Limits;
-use crate::fleet::{CallLimits, Recorded};
+use crate::execute::{CallBounds, Limits};
+use crate::fleet::{CallLimits, ProviderAlias, Recorded};
 use crate::history::History;
 use crate::plan::{Block, Change, Plan, Request, SavedPlan, Shape, Then, Verdict, keep_refusals};
 use crate::reconcile::{self, Applied, Heard, Preview};
@@ -108,12 +108,14 @@ async fn under_lock(
         plan_file::check_origin(saved, loaded, recorded.as_ref())?;
     }
     let shape = saved.map_or_else(|| plan::shape(&arguments.shaping), |saved| saved.shape.clone());
-    let clouds = connect(session, loaded).await?;
+    let connections = connect(session, loaded).await?;
+    let clouds = &connections.clouds;
     if let Some(saved) = saved {
-        plan_file::check_accounts(saved, &accounts(&clouds))?;
+        plan_file::check_accounts(saved, &accounts(clouds))?;
     }
     let mut preview =
-        plan::look(session, loaded, &shape, recorded.as_ref(), &clouds, arguments.allow_self_stop).await?;
+        plan::look(session, loaded, &shape, recorded.as_ref(), &connections, arguments.allow_self_stop)
+            .await?;
     if let Some(saved) = saved {
         keep_refusals(&mut preview.plan, &saved.plan);
         if arguments.allow_self_stop && saved.plan.changes.iter().any(spares_own_machine) {
@@ -148,11 +150,15 @@ async fn under_lock(
     }
     let recorded =
         recorded.unwrap_or_else(|| Recorded::new(loaded.configuration.desired.stack.clone(), Uuid::new_v4()));
-    let provider = &loaded.configuration.provider;
+    let calls_of = |alias: &ProviderAlias| {
+        let provider = loaded.provider(alias);
+        let max_in_flight = provider.max_in_flight.try_into().unwrap_or(NonZeroUsize::MAX);
+        CallBounds { max_in_flight, batch_above: provider.batch_above as usize }
+    };
+    let calls = loaded.providers().into_iter().map(|alias| (calls_of(&alias), alias));
     let limits = Limits {
         parallelism: arguments.parallelism,
-        max_in_flight: provider.max_in_flight.try_into().unwrap_or(NonZeroUsize::MAX),
-        batch_above: provider.batch_above as usize,
+        calls: calls.map(|(calls, alias)| (alias, calls)).collect(),
     };
     let mut history = History {
         began_at: session.environment.now(),
@@ -170,8 +176,7 @@ async fn under_lock(
     };
     let environment = session.environment;
     let clock = move || environment.now();
-    let apply =
-        reconcile::Apply { preview: &preview, recorded, clouds: &clouds, store, held, limits, clock: &clock };
+    let apply = reconcile::Apply { preview: &preview, recorded, clouds, store, held, limits, clock: &clock };
     let applied = carry_out(session, apply, &mut history).await;
     let mut exit = last_words(session, arguments, &shape, &preview, &applied);
     report::keep(session, store, held, &history).await;

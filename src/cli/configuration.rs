@@ -8,7 +8,8 @@ use anyhow::{Context as _, anyhow};
 
 use super::Session;
 use super::failure::Failure;
-use crate::config::{self, Configuration, Problems, Source};
+use crate::config::{self, Configuration, Problems, ProviderSettings, Source};
+use crate::fleet::ProviderAlias;
 use crate::render::json::v1::{self, Diagnostic};
 use crate::render::problems;
 use crate::state::Backend;
@@ -31,6 +32,18 @@ impl Loaded {
     /// A path of the configuration, as it is found from the working directory.
     pub(super) fn path(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
+    }
+
+    /// The providers that entries name; the main one if there is no entry.
+    pub(super) fn providers(&self) -> Vec<ProviderAlias> {
+        let in_use = self.configuration.providers_in_use();
+        if in_use.is_empty() { vec![ProviderAlias::main()] } else { in_use.into_iter().cloned().collect() }
+    }
+
+    /// What is said of a provider.
+    pub(super) fn provider(&self, alias: &ProviderAlias) -> &ProviderSettings {
+        // An entry names none that is not described, and the main one always is.
+        &self.configuration.providers[alias]
     }
 
     /// Where the state is.
@@ -126,7 +139,7 @@ impl Sources {
         let accounts: Vec<PathBuf> = self
             .sources
             .iter()
-            .filter_map(config::simulator_named_by)
+            .flat_map(config::simulators_named_by)
             .filter_map(|account| real(&self.folder.join(account)))
             .collect();
         let is_account =

@@ -1,16 +1,21 @@
 //! Joins a configuration to the cloud that it names: ECS itself, or the embedded simulator.
 
 use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::task::Poll;
 
 use anyhow::{Context as _, anyhow};
 use tokio::net::TcpListener;
+use tokio::sync::Mutex;
 
 use super::configuration::Loaded;
-use super::failure::Failure;
+use super::failure::{Chain, Failure};
 use super::{Level, Session};
-use crate::aliyun::client::{Client, Setup};
+use crate::aliyun::client::{Client, Limiters, Setup};
 use crate::aliyun::credentials::{self, Context, CredentialSource, Credentials, Wanted};
 use crate::aliyun::endpoint::{self, Endpoint};
 use crate::aliyun::metadata;
@@ -18,7 +23,7 @@ use crate::aliyun::request::{Dialect, Format, Signature};
 use crate::aliyun::sts::Role;
 use crate::aliyun::surroundings::{METADATA_SERVICE, Surroundings};
 use crate::aliyun::transport::Transport;
-use crate::cloud::Clouds;
+use crate::cloud::{Advice, Clouds, Refusal};
 use crate::config::{self, Network, ProviderSettings};
 use crate::fleet::{InstanceId, ProviderAlias, Region};
 use crate::plan::saved::Account;
@@ -41,27 +46,97 @@ const ENDPOINT_VARIABLES: [&str; 2] = ["ALIBABA_CLOUD_ENDPOINT_ECS", "ECS_ENDPOI
 /// Names another address of the metadata service, on this machine only.
 const METADATA_VARIABLE: &str = "POWERFORM_METADATA_SERVICE";
 
-/// Makes the connection: looks for credentials, which may ask the services that give them. ECS is not asked yet.
-pub(super) async fn connect(session: &Session<'_>, loaded: &Loaded) -> Result<Clouds<Client>, Failure> {
-    let alias = ProviderAlias::main();
-    let setup = if loaded.configuration.provider.simulator.is_some() {
-        simulated(session, loaded).await?
-    } else {
-        let setup = tokio::select! {
-            setup = real(session, loaded) => setup?,
-            () = session.interruption.asked() => return Err(Failure::Interrupted),
-        };
-        session.console.say(
-            Level::Note,
-            format_args!("{alias}: {}, credentials from {}", setup.region, setup.credentials.place()),
-        );
-        setup
-    };
-    Ok(Clouds::from([(alias, Arc::new(Client::new(setup)?))]))
+/// The providers that a configuration names, each joined to its cloud or not.
+pub(super) struct Connections {
+    /// Those that could be connected.
+    pub(super) clouds: Clouds<Client>,
+    /// Those that could not, and why: their instances will not be seen.
+    pub(super) unconnected: BTreeMap<ProviderAlias, Refusal>,
 }
 
-async fn real(session: &Session<'_>, loaded: &Loaded) -> anyhow::Result<Setup> {
-    let provider = &loaded.configuration.provider;
+/// Makes the connections: looks for credentials, which may ask the services that give them. ECS is not asked yet.
+///
+/// Where a provider is the only one, what is wrong with it ends the run. One of several ends its own instances only.
+pub(super) async fn connect(session: &Session<'_>, loaded: &Loaded) -> Result<Connections, Failure> {
+    let aliases = loaded.providers();
+    let simulators = Simulators::default();
+    let setting_up =
+        together(aliases.iter().map(|alias| set_up(session, loaded, alias, &simulators)).collect());
+    let setups = tokio::select! {
+        setups = setting_up => setups,
+        () = session.interruption.asked() => return Err(Failure::Interrupted),
+    };
+    let is_only = aliases.len() == 1;
+    let mut connections = Connections { clouds: Clouds::new(), unconnected: BTreeMap::new() };
+    // ECS counts the calls of an account in a region, whatever alias they come by.
+    let mut limiters: BTreeMap<(String, Region), Limiters> = BTreeMap::new();
+    for (alias, setup) in aliases.into_iter().zip(setups) {
+        let client = setup.and_then(|mut setup| {
+            if let Some(account) = setup.credentials.account() {
+                let shared = limiters.entry((account.to_owned(), setup.region.clone())).or_default();
+                setup.limiters = shared.clone();
+            }
+            Ok(Client::new(setup)?)
+        });
+        match client {
+            Ok(client) => {
+                connections.clouds.insert(alias, Arc::new(client));
+            }
+            Err(error) if is_only => return Err(error.into()),
+            Err(error) => {
+                let words = Chain(&error).to_string();
+                session.console.say(
+                    Level::Error,
+                    format_args!(
+                        "the provider {alias} cannot be connected, so its instances will not be seen: {words}"
+                    ),
+                );
+                connections.unconnected.insert(alias, Refusal::new(Advice::Final, words));
+            }
+        }
+    }
+    Ok(connections)
+}
+
+async fn set_up(
+    session: &Session<'_>,
+    loaded: &Loaded,
+    alias: &ProviderAlias,
+    simulators: &Simulators,
+) -> anyhow::Result<Setup> {
+    let provider = loaded.provider(alias);
+    if let Some(account) = &provider.simulator {
+        return simulated(session, provider, &loaded.path(account), simulators).await;
+    }
+    let setup = real(session, loaded, provider).await?;
+    session.console.say(
+        Level::Note,
+        format_args!("{alias}: {}, credentials from {}", setup.region, setup.credentials.place()),
+    );
+    Ok(setup)
+}
+
+/// Awaits all of these side by side.
+pub(super) async fn together<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
+    let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
+    let mut values: Vec<Option<T>> = futures.iter().map(|_| None).collect();
+    poll_fn(|context| {
+        let mut is_ready = true;
+        for (future, value) in futures.iter_mut().zip(&mut values) {
+            if value.is_none() {
+                match future.as_mut().poll(context) {
+                    Poll::Ready(done) => *value = Some(done),
+                    Poll::Pending => is_ready = false,
+                }
+            }
+        }
+        if is_ready { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    values.into_iter().flatten().collect()
+}
+
+async fn real(session: &Session<'_>, loaded: &Loaded, provider: &ProviderSettings) -> anyhow::Result<Setup> {
     let around = surroundings(session);
     let transport = Transport::new(&around)?;
     let wanted = wanted(provider);
@@ -118,7 +193,7 @@ pub(super) fn accounts(clouds: &Clouds<Client>) -> BTreeMap<ProviderAlias, Accou
 
 /// Which instance this process runs on, if it may be one that a plan speaks of. What is simulated never is.
 pub(super) async fn own_instance(session: &Session<'_>, loaded: &Loaded) -> Option<InstanceId> {
-    if loaded.configuration.provider.simulator.is_some() {
+    if loaded.providers().iter().all(|alias| loaded.provider(alias).simulator.is_some()) {
         return None;
     }
     metadata::own_instance(&surroundings(session)).await
@@ -190,29 +265,58 @@ pub(super) fn endpoint(
     })
 }
 
-/// Serves the simulated account on a free port of this machine for as long as this process lives.
-pub(super) async fn simulated(session: &Session<'_>, loaded: &Loaded) -> anyhow::Result<Setup> {
-    let provider = &loaded.configuration.provider;
-    let account = provider.simulator.as_deref().map(|account| loaded.path(account)).unwrap_or_default();
-    let simulator = Simulator::open(&account)?;
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("cannot listen on this machine")?;
-    let address = listener.local_addr().context("cannot listen on this machine")?;
+/// The simulated accounts that this process serves, by the path of the account file: providers of one account share it.
+#[derive(Default)]
+pub(super) struct Simulators(Mutex<BTreeMap<PathBuf, Served>>);
+
+#[derive(Clone)]
+struct Served {
+    address: SocketAddr,
+    region: String,
+    credentials: CredentialSource,
+}
+
+impl Simulators {
+    /// Serves an account on a free port of this machine for as long as this process lives.
+    async fn serve(&self, account: &Path) -> anyhow::Result<Served> {
+        let known = account.canonicalize().unwrap_or_else(|_| account.to_owned());
+        let mut serving = self.0.lock().await;
+        if let Some(served) = serving.get(&known) {
+            return Ok(served.clone());
+        }
+        let simulator = Simulator::open(account)?;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("cannot listen on this machine")?;
+        let address = listener.local_addr().context("cannot listen on this machine")?;
+        let key = simulator.first_key();
+        let credentials = CredentialSource::fixed(Credentials {
+            access_key_id: key.id,
+            access_key_secret: key.secret,
+            security_token: key.token,
+            source: format!("the simulated account {}", account.display()),
+        });
+        let served = Served { address, region: simulator.region().to_owned(), credentials };
+        tokio::spawn(async move {
+            if let Err(error) = simulator.serve(listener, std::future::pending()).await {
+                tracing::error!(%error, "the simulator has ended");
+            }
+        });
+        serving.insert(known, served.clone());
+        Ok(served)
+    }
+}
+
+/// How the simulated account is reached.
+pub(super) async fn simulated(
+    session: &Session<'_>,
+    provider: &ProviderSettings,
+    account: &Path,
+    simulators: &Simulators,
+) -> anyhow::Result<Setup> {
+    let Served { address, region, credentials } = simulators.serve(account).await?;
     let region = match &provider.region {
         Some(region) => region.clone(),
-        None => Region::new(simulator.region())?,
+        None => Region::new(&region)?,
     };
-    let key = simulator.first_key();
-    let credentials = CredentialSource::fixed(Credentials {
-        access_key_id: key.id,
-        access_key_secret: key.secret,
-        security_token: key.token,
-        source: format!("the simulated account {}", account.display()),
-    });
-    tokio::spawn(async move {
-        if let Err(error) = simulator.serve(listener, std::future::pending()).await {
-            tracing::error!(%error, "the simulator has ended");
-        }
-    });
     let endpoint = Endpoint::explicit(&format!("http://{address}"))?;
     Ok(setup(session, provider, endpoint, region, credentials, Transport::default()))
 }

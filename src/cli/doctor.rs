@@ -1,13 +1,15 @@
 //! `powerform doctor`: looks at everything that a run needs, and changes nothing.
 
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Session;
 use super::arguments::Doctor;
 use super::configuration::{Loaded, load};
-use super::connection::{endpoint, region, setup, simulated, surroundings, wanted};
+use super::connection::{Simulators, endpoint, region, setup, simulated, surroundings, together, wanted};
 use super::failure::{Chain, Exit, Failure};
 use crate::aliyun::client::{Client, Setup};
 use crate::aliyun::credentials::{self, Context, CredentialError, CredentialSource, security_token_service};
@@ -15,9 +17,10 @@ use crate::aliyun::sts::{Sts, StsError};
 use crate::aliyun::surroundings::Surroundings;
 use crate::aliyun::transport::Transport;
 use crate::cloud::{Advice, Clouds, LOOK_LIMIT, Refusal, StartRequest, StopRequest};
-use crate::config::Network;
+use crate::config::{Network, ProviderSettings};
 use crate::fleet::{
-    Actual, Address, Charge, Desired, Goal, InstanceId, Power, ProviderAlias, Seen, StopPolicy,
+    Actual, Address, Charge, Desired, Entry, EntryIndex, Goal, InstanceId, Power, ProviderAlias, Seen,
+    StopPolicy,
 };
 use crate::observe::{Observation, observe};
 use crate::render::checkup::{Check, Finding, Rehearsal, clock, permission};
@@ -34,9 +37,9 @@ const OVER_THE_CONNECTION: [&str; 5] = ["identity", "clock", "look", "start", "s
 pub(super) async fn run(session: &Session<'_>, arguments: &Doctor) -> Result<Exit, Failure> {
     let loaded = load(session)?;
     let checks = tokio::select! {
-        (mut cloud, state) = async { tokio::join!(cloud(session, &loaded), state(&loaded)) } => {
-            cloud.extend(state);
-            cloud
+        (mut clouds, state) = async { tokio::join!(clouds(session, &loaded), state(&loaded)) } => {
+            clouds.extend(state);
+            clouds
         }
         () = session.interruption.asked() => return Err(Failure::Interrupted),
     };
@@ -55,14 +58,39 @@ struct Access {
     sts: Result<Sts, CredentialError>,
 }
 
-async fn cloud(session: &Session<'_>, loaded: &Loaded) -> Vec<Check> {
+/// Every provider that the configuration names, side by side.
+async fn clouds(session: &Session<'_>, loaded: &Loaded) -> Vec<Check> {
+    let aliases = loaded.providers();
+    let simulators = Simulators::default();
+    let looking = aliases.iter().map(|alias| cloud(session, loaded, alias, &simulators)).collect();
+    let found = together(looking).await;
+    let are_several = aliases.len() > 1;
+    let name = |alias: &ProviderAlias, mut checks: Vec<Check>| {
+        for check in checks.iter_mut().filter(|_| are_several) {
+            check.provider = Some(alias.to_string());
+        }
+        checks
+    };
+    aliases.iter().zip(found).flat_map(|(alias, checks)| name(alias, checks)).collect()
+}
+
+async fn cloud(
+    session: &Session<'_>,
+    loaded: &Loaded,
+    alias: &ProviderAlias,
+    simulators: &Simulators,
+) -> Vec<Check> {
     let mut checks = Vec::new();
-    let access = match loaded.configuration.provider.simulator {
-        Some(_) => access_to_simulator(session, loaded, &mut checks).await,
-        None => access(session, loaded, &mut checks).await,
+    let provider = loaded.provider(alias);
+    let access = match &provider.simulator {
+        Some(account) => {
+            let account = loaded.path(account);
+            access_to_simulator(session, provider, &account, simulators, &mut checks).await
+        }
+        None => access(session, loaded, provider, &mut checks).await,
     };
     match access {
-        Some(access) => checks.extend(ask(session, loaded, access).await),
+        Some(access) => checks.extend(ask(session, loaded, alias, access).await),
         None => checks.extend(
             OVER_THE_CONNECTION
                 .map(|name| Check::skipped(name, "there is nothing yet to ask with, see above")),
@@ -73,10 +101,12 @@ async fn cloud(session: &Session<'_>, loaded: &Loaded) -> Vec<Check> {
 
 async fn access_to_simulator(
     session: &Session<'_>,
-    loaded: &Loaded,
+    provider: &ProviderSettings,
+    account: &Path,
+    simulators: &Simulators,
     checks: &mut Vec<Check>,
 ) -> Option<Access> {
-    match simulated(session, loaded).await {
+    match simulated(session, provider, account, simulators).await {
         Ok(setup) => {
             checks.push(Check::ok("credentials", setup.credentials.place()));
             checks.push(Check::ok("region", setup.region.to_string()));
@@ -95,8 +125,12 @@ async fn access_to_simulator(
 }
 
 /// What the configuration, the environment and the profiles make together.
-async fn access(session: &Session<'_>, loaded: &Loaded, checks: &mut Vec<Check>) -> Option<Access> {
-    let provider = &loaded.configuration.provider;
+async fn access(
+    session: &Session<'_>,
+    loaded: &Loaded,
+    provider: &ProviderSettings,
+    checks: &mut Vec<Check>,
+) -> Option<Access> {
     let around = surroundings(session);
     let wanted = wanted(provider);
     let region = region(provider, &wanted, &around);
@@ -173,7 +207,7 @@ async fn find_credentials(
 }
 
 /// Everything that takes an answer.
-async fn ask(session: &Session<'_>, loaded: &Loaded, access: Access) -> Vec<Check> {
+async fn ask(session: &Session<'_>, loaded: &Loaded, alias: &ProviderAlias, access: Access) -> Vec<Check> {
     let Access { setup, sts } = access;
     let (credentials, endpoint) = (setup.credentials.clone(), setup.endpoint.clone());
     let client = match Client::new(setup) {
@@ -184,15 +218,16 @@ async fn ask(session: &Session<'_>, loaded: &Loaded, access: Access) -> Vec<Chec
             return checks;
         }
     };
-    let desired = &loaded.configuration.desired;
+    let desired = &only(alias, &loaded.configuration.desired);
     let ids: Vec<InstanceId> =
         desired.entries.iter().flat_map(|entry| entry.ids()).take(LOOK_LIMIT).cloned().collect();
-    let clouds = Clouds::from([(ProviderAlias::main(), Arc::clone(&client))]);
+    let clouds = Clouds::from([(alias.clone(), Arc::clone(&client))]);
+    let unconnected = BTreeMap::new();
     let now = session.environment.now();
     let (identity, look, seen) = tokio::join!(
         identity(sts, &credentials),
         in_time(client.rehearse_look(&ids)),
-        tokio::time::timeout(PATIENCE, observe(desired, &clouds, now)),
+        tokio::time::timeout(PATIENCE, observe(desired, &clouds, &unconnected, now)),
     );
     let look = look.map(drop);
     let clock = clock(client.clock_skew());
@@ -210,6 +245,13 @@ async fn ask(session: &Session<'_>, loaded: &Loaded, access: Access) -> Vec<Chec
     };
     let (start, stop) = tokio::join!(start(&client, desired, actual), stop(&client, desired, actual));
     vec![Check::ok("endpoint", endpoint.to_string()), identity, clock, look, start, stop]
+}
+
+/// The entries of one provider. In what order they go is of no matter here.
+fn only(alias: &ProviderAlias, desired: &Desired) -> Desired {
+    let of_it = desired.entries.iter().filter(|entry| entry.provider == *alias);
+    let entries = of_it.map(|entry| Entry { needs: Vec::new(), ..entry.clone() }).collect();
+    Desired { stack: desired.stack.clone(), entries }
 }
 
 /// Waits for an answer of ECS, but not for ever.
@@ -319,10 +361,10 @@ impl Candidate {
 fn candidate(desired: &Desired, actual: &Actual, needs: &Power, goal: Goal) -> Option<Candidate> {
     let seen_of =
         |id: &InstanceId| actual.instances.iter().find(|(key, _)| key.id == *id).map(|(_, seen)| seen);
-    desired
-        .entries
-        .iter()
-        .flat_map(|entry| entry.ids().iter().map(move |id| (entry, id)))
+    (0u32..)
+        .map(EntryIndex)
+        .zip(&desired.entries)
+        .flat_map(|(index, entry)| actual.ids_of(index, entry).iter().map(move |id| (entry, id)))
         .map(|(entry, id)| (entry, id, seen_of(id)))
         .min_by_key(|(entry, _, seen)| {
             let sighting = seen.and_then(Seen::sighting);

@@ -60,6 +60,6 @@ async fn looked(session: &Session<'_>, loaded: &Loaded, shape: &Shape) -> Result
             None
         }
     };
-    let clouds = connect(session, loaded).await?;
-    Ok(look(session, loaded, shape, recorded.as_ref(), &clouds, false).await?.plan)
+    let connections = connect(session, loaded).await?;
+    Ok(look(session, loaded, shape, recorded.as_ref(), &connections, false).await?.plan)
 }

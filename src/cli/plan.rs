@@ -7,7 +7,7 @@ use anyhow::anyhow;
 
 use super::arguments::{Plan, Shaping, Showing};
 use super::configuration::{Loaded, load};
-use super::connection::{accounts, connect, own_instance};
+use super::connection::{Connections, accounts, connect, own_instance};
 use super::failure::{Exit, Failure};
 use super::{Level, Session, plan_file};
 use crate::cloud::{Cloud, Clouds, Rehearse};
@@ -45,11 +45,11 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Plan) -> Result<Exit,
         Err(error) => session.console.say(Level::Warning, error),
     }
     let recorded = store.load().await?;
-    let clouds = connect(session, &loaded).await?;
+    let connections = connect(session, &loaded).await?;
     let shape = Shape { preflight: arguments.preflight, ..shape(&arguments.shaping) };
-    let mut preview = look(session, &loaded, &shape, recorded.as_ref(), &clouds, false).await?;
+    let mut preview = look(session, &loaded, &shape, recorded.as_ref(), &connections, false).await?;
     if shape.preflight {
-        rehearse(session, &loaded, &mut preview, &clouds).await?;
+        rehearse(session, &loaded, &mut preview, &connections.clouds).await?;
     }
     show(session, &arguments.showing, &shape, &preview);
     warn_over_limits(session, &preview.plan, loaded.configuration.limits);
@@ -65,7 +65,7 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Plan) -> Result<Exit,
             serial: recorded.as_ref().map_or(0, |recorded| recorded.serial),
             configuration: loaded.configuration.digest.clone(),
             limits: loaded.configuration.limits,
-            accounts: accounts(&clouds),
+            accounts: accounts(&connections.clouds),
             shape,
             plan: preview.plan,
         };
@@ -106,16 +106,17 @@ pub(super) fn begin(session: &Session<'_>, showing: &Showing) -> anyhow::Result<
 }
 
 /// Looks and decides; an interruption ends it. A stop of the machine that this runs on is blocked, unless it is allowed.
-pub(super) async fn look<C: Cloud + 'static>(
+pub(super) async fn look(
     session: &Session<'_>,
     loaded: &Loaded,
     shape: &Shape,
     recorded: Option<&Recorded>,
-    clouds: &Clouds<C>,
+    connections: &Connections,
     allow_self_stop: bool,
 ) -> Result<Preview, Failure> {
     let now = session.environment.now();
-    let looking = preview(&loaded.configuration.desired, shape, recorded, clouds, now);
+    let Connections { clouds, unconnected } = connections;
+    let looking = preview(&loaded.configuration.desired, shape, recorded, clouds, unconnected, now);
     let mut preview = tokio::select! {
         preview = looking => preview.map_err(explain)?,
         () = session.interruption.asked() => return Err(Failure::Interrupted),
@@ -130,8 +131,9 @@ pub(super) async fn look<C: Cloud + 'static>(
         }
     }
     for failure in &preview.failures {
-        let region =
-            clouds.get(&failure.provider).map(|cloud| cloud.region().to_string()).unwrap_or_default();
+        // Why a provider is not connected has been said.
+        let Some(cloud) = clouds.get(&failure.provider) else { continue };
+        let region = cloud.region();
         session.console.say(
             Level::Error,
             format_args!(
@@ -152,7 +154,9 @@ async fn rehearse<C: Rehearse + 'static>(
     preview: &mut Preview,
     clouds: &Clouds<C>,
 ) -> Result<(), Failure> {
-    let at_once = loaded.configuration.provider.max_in_flight.try_into().unwrap_or(NonZeroUsize::MAX);
+    let providers = loaded.providers();
+    let at_once = providers.iter().map(|alias| loaded.provider(alias).max_in_flight).min();
+    let at_once = at_once.and_then(|most| most.try_into().ok()).unwrap_or(NonZeroUsize::MIN);
     let unsettled = tokio::select! {
         unsettled = preflight(&mut preview.plan, clouds, at_once) => unsettled,
         () = session.interruption.asked() => return Err(Failure::Interrupted),

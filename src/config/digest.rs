@@ -3,6 +3,7 @@
 //! What goes in is spelt out field by field, each with its length, so that no two meanings can look alike and no new
 //! field can be forgotten: every struct is taken apart without `..`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -18,13 +19,18 @@ use crate::fleet::{
 
 /// The digest in lower-case hexadecimal.
 pub(super) fn of(resolved: &Resolved) -> String {
-    let Resolved { desired, provider, state_path, limits } = resolved;
+    let Resolved { desired, providers, state_path, limits } = resolved;
     let CallLimits { starts, stops } = limits;
     let Desired { stack, entries } = desired;
     let mut digest = Meaning(Sha256::new());
     digest.text("powerform configuration 1");
     digest.text(stack.as_str());
-    digest.provider(provider);
+    // What no entry names changes nothing.
+    let in_use: BTreeSet<_> = entries.iter().map(|entry| &entry.provider).collect();
+    for (alias, provider) in providers.iter().filter(|(alias, _)| in_use.contains(alias)) {
+        digest.text(alias.as_str());
+        digest.provider(provider);
+    }
     digest.maybe(state_path.as_ref().map(|path| path.to_string_lossy()).as_deref());
     for limit in [starts, stops] {
         digest.truth(limit.is_some());

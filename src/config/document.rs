@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::entry::{self, WrittenDefaults, WrittenEntry};
 use super::fields::{Field, Keys, Reader};
 use super::problem::{At, Findings};
-use super::provider::{self, WrittenProvider};
+use super::provider::{self, NamedProvider, WrittenProvider};
 use super::source::{self, Source};
 use super::version::{self, Requirement};
 use super::yaml::{self, Pair, Value};
@@ -24,6 +24,7 @@ pub(super) struct Document {
     pub(super) required_version: Option<Written<Requirement>>,
     pub(super) stack: Option<Written<Option<StackName>>>,
     pub(super) provider: Option<Written<WrittenProvider>>,
+    pub(super) providers: Option<Vec<NamedProvider>>,
     pub(super) backend: Option<Written<Option<PathBuf>>>,
     pub(super) limits: Option<Written<CallLimits>>,
     pub(super) defaults: Option<Written<WrittenDefaults>>,
@@ -31,10 +32,19 @@ pub(super) struct Document {
     pub(super) entries: Option<Vec<WrittenEntry>>,
 }
 
-pub(super) const DOCUMENT: Keys<7> = Keys {
+pub(super) const DOCUMENT: Keys<8> = Keys {
     of: "the document",
-    known: ["required_version", "stack", "provider", "backend", "limits", "defaults", "instances"],
-    later: &["providers", "variables", "schedules", "overrides", "notify"],
+    known: [
+        "required_version",
+        "stack",
+        "provider",
+        "providers",
+        "backend",
+        "limits",
+        "defaults",
+        "instances",
+    ],
+    later: &["variables", "schedules", "overrides", "notify"],
 };
 
 pub(super) const LIMITS: Keys<2> = Keys { of: "the limits", known: ["starts", "stops"], later: &[] };
@@ -80,7 +90,7 @@ pub(super) fn read(index: usize, source: &Source, findings: &mut Findings) -> Op
             return None;
         }
     };
-    let [required_version, stack, provider, backend, limits, defaults, instances] =
+    let [required_version, stack, provider, providers, backend, limits, defaults, instances] =
         reader.fields(pairs, &DOCUMENT);
     Some(Document {
         required_version: required_version.and_then(|field| version::requirement(&mut reader, field)),
@@ -90,6 +100,7 @@ pub(super) fn read(index: usize, source: &Source, findings: &mut Findings) -> Op
         }),
         provider: provider
             .map(|field| Written { at: reader.at(field.key), value: provider::provider(&mut reader, field) }),
+        providers: providers.map(|field| provider::providers(&mut reader, field)),
         backend: backend
             .map(|field| Written { at: reader.at(field.key), value: backend_block(&mut reader, field) }),
         limits: limits

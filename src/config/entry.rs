@@ -2,14 +2,18 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::document::Written;
 use super::fields::{Field, Keys, Reader, Words};
-use super::problem::{At, quoted};
+use super::problem::{At, Finding, quoted};
 use super::yaml::{Node, Pair, Value};
-use crate::fleet::{EntryName, Goal, InstanceId, StopMode, Strength};
+use super::{ready, rolling, select};
+use crate::fleet::{
+    AtOnce, EntryName, Goal, InstanceId, OnFailure, OnNoStock, ProviderAlias, Readiness, RollingOrder,
+    Selection, StopMode, Strength,
+};
 
 /// One entry. What could not be read is missing and has been reported.
 #[derive(Debug)]
@@ -19,6 +23,8 @@ pub(super) struct WrittenEntry {
     /// Its key as written: dependencies on a badly named entry are not unknown.
     pub(super) name_as_written: String,
     pub(super) at: At,
+    /// The provider that it names, where that could be read.
+    pub(super) provider: Option<Written<ProviderAlias>>,
     pub(super) goal: Option<Written<Goal>>,
     pub(super) members: WrittenMembers,
     pub(super) needs: Vec<WrittenNeed>,
@@ -27,10 +33,12 @@ pub(super) struct WrittenEntry {
     pub(super) prevent_stop: Option<Written<bool>>,
     pub(super) allow_autoscaling: Option<bool>,
     pub(super) init_local_disk: bool,
-    pub(super) at_once: Option<NonZeroU32>,
+    pub(super) at_once: Option<AtOnce>,
+    pub(super) order: Option<Written<RollingOrder>>,
+    pub(super) turns: WrittenTurns,
 }
 
-/// `id` or `ids`.
+/// `id`, `ids` or `select`.
 #[derive(Debug)]
 pub(super) enum WrittenMembers {
     /// Neither, or not readable.
@@ -39,12 +47,14 @@ pub(super) enum WrittenMembers {
     Single(Written<InstanceId>),
     /// `ids`: those that could be read.
     Several(Vec<Written<InstanceId>>),
+    /// `select`.
+    Selected(Box<Selection>),
 }
 
 impl WrittenMembers {
     pub(super) fn ids(&self) -> &[Written<InstanceId>] {
         match self {
-            Self::Unknown => &[],
+            Self::Unknown | Self::Selected(_) => &[],
             Self::Single(id) => std::slice::from_ref(id),
             Self::Several(ids) => ids,
         }
@@ -74,25 +84,39 @@ pub(super) struct WrittenStop {
     pub(super) force: Option<bool>,
 }
 
+/// How the instances take their turns, and what they have to show: said by an entry, or by the defaults.
+#[derive(Debug, Clone, Default)]
+pub(super) struct WrittenTurns {
+    /// `Some(None)` where Running is said to be enough.
+    pub(super) ready: Option<Option<Arc<Readiness>>>,
+    pub(super) on_no_stock: Option<OnNoStock>,
+    pub(super) on_failure: Option<OnFailure>,
+    pub(super) pause: Option<Duration>,
+}
+
 /// `defaults`.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct WrittenDefaults {
     pub(super) timeouts: WrittenTimeouts,
     pub(super) stop: WrittenStop,
     pub(super) allow_autoscaling: Option<bool>,
+    pub(super) turns: WrittenTurns,
 }
 
-pub(super) const DEFAULTS: Keys<3> = Keys {
+pub(super) const DEFAULTS: Keys<7> = Keys {
     of: "the defaults",
-    known: ["timeouts", "stop", "allow_autoscaling"],
-    later: &["ready", "on_no_stock", "on_failure", "pause"],
+    known: ["timeouts", "stop", "allow_autoscaling", "ready", "on_no_stock", "on_failure", "pause"],
+    later: &[],
 };
 
-pub(super) const ENTRY: Keys<10> = Keys {
+pub(super) const ENTRY: Keys<18> = Keys {
     of: "an entry",
     known: [
         "id",
         "ids",
+        "select",
+        "at_least",
+        "provider",
         "status",
         "depends_on",
         "timeouts",
@@ -101,8 +125,13 @@ pub(super) const ENTRY: Keys<10> = Keys {
         "allow_autoscaling",
         "init_local_disk",
         "at_once",
+        "order",
+        "ready",
+        "on_no_stock",
+        "on_failure",
+        "pause",
     ],
-    later: &["select", "at_least", "provider", "ready", "on_no_stock", "order", "pause", "on_failure"],
+    later: &[],
 };
 
 pub(super) const TIMEOUTS: Keys<3> = Keys { of: "timeouts", known: ["start", "stop", "ready"], later: &[] };
@@ -171,6 +200,7 @@ fn entry<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>, name: &str) -> W
         name: reader.valid(field.key, name, EntryName::new),
         name_as_written: name.to_owned(),
         at: reader.at(field.key),
+        provider: None,
         goal: None,
         members: WrittenMembers::Unknown,
         needs: Vec::new(),
@@ -180,11 +210,16 @@ fn entry<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>, name: &str) -> W
         allow_autoscaling: None,
         init_local_disk: false,
         at_once: None,
+        order: None,
+        turns: WrittenTurns::default(),
     };
     let Some(pairs) = reader.mapping(field, "`id` and `status` below it") else { return written };
     let [
         id,
         ids,
+        select,
+        at_least,
+        provider,
         status,
         depends_on,
         timeouts,
@@ -193,34 +228,17 @@ fn entry<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>, name: &str) -> W
         allow_autoscaling,
         init_local_disk,
         at_once,
+        order,
+        ready,
+        on_no_stock,
+        on_failure,
+        pause,
     ] = reader.fields(pairs, &ENTRY);
-    written.members = match (id, ids) {
-        (Some(id), None) => match reader.name(id, InstanceId::new, "an id like i-bp1db0000000000001") {
-            Some(value) => WrittenMembers::Single(Written { at: reader.at(id.value), value }),
-            None => WrittenMembers::Unknown,
-        },
-        (None, Some(ids)) => several(reader, ids),
-        (Some(id), Some(ids)) => {
-            let first = reader.at(id.key);
-            let finding = reader
-                .error(ids.key, format!("entry {} has both `id` and `ids`", quoted(name)))
-                .related(first, "`id` is here")
-                .help("keep `id` for one instance, `ids` for several");
-            reader.add(finding);
-            WrittenMembers::Unknown
-        }
-        (None, None) => {
-            // A `select` has been refused in its own words.
-            if !has_key(pairs, "select") {
-                let finding = reader
-                    .error(field.key, format!("entry {} names no instance", quoted(name)))
-                    .label("neither `id` nor `ids` is here")
-                    .help("add `id: i-...` for one instance, `ids: [i-..., i-...]` for several");
-                reader.add(finding);
-            }
-            WrittenMembers::Unknown
-        }
-    };
+    written.members = members(reader, field, name, [id, ids, select], at_least);
+    written.provider = provider.and_then(|field| {
+        let value = reader.name(field, ProviderAlias::new, "the alias of a provider, like hk")?;
+        Some(Written { at: reader.at(field.value), value })
+    });
     match status {
         Some(status) => {
             let goal = reader.word(status, &GOALS);
@@ -247,8 +265,83 @@ fn entry<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>, name: &str) -> W
         .and_then(|field| reader.truth(field).map(|value| Written { at: reader.at(field.key), value }));
     written.allow_autoscaling = allow_autoscaling.and_then(|field| reader.truth(field));
     written.init_local_disk = init_local_disk.and_then(|field| reader.truth(field)).unwrap_or(false);
-    written.at_once = at_once.and_then(|field| reader.positive(field));
+    written.at_once = at_once.and_then(|field| rolling::at_once(reader, field));
+    written.order = order.and_then(|field| {
+        let value = reader.word(field, &rolling::ORDERS)?;
+        Some(Written { at: reader.at(field.key), value })
+    });
+    written.turns = turns(reader, [ready, on_no_stock, on_failure, pause]);
+    if let (Some(order), WrittenMembers::Single(_) | WrittenMembers::Selected(_)) =
+        (&written.order, &written.members)
+        && order.value == RollingOrder::AsListed
+    {
+        let finding = Finding::error(order.at, format!("entry {} has no list to go by", quoted(name)))
+            .help("`order: as listed` is for entries with `ids`");
+        reader.add(finding);
+    }
     written
+}
+
+/// Which instances an entry names: by exactly one of `id`, `ids` and `select`.
+fn members<'s>(
+    reader: &mut Reader<'s, '_>,
+    entry: Field<'_, 's>,
+    name: &str,
+    [id, ids, select]: [Option<Field<'_, 's>>; 3],
+    at_least: Option<Field<'_, 's>>,
+) -> WrittenMembers {
+    if let (Some(at_least), None) = (at_least, select) {
+        let finding = reader
+            .error(at_least.key, "`at_least` is for entries with `select`")
+            .help("remove it: how many instances `id` and `ids` name is written there");
+        reader.add(finding);
+    }
+    let mut named = [(id, "id"), (ids, "ids"), (select, "select")]
+        .into_iter()
+        .filter_map(|(field, key)| Some((field?, key)));
+    if let (Some((first, first_key)), Some((second, second_key))) = (named.next(), named.next()) {
+        let first = reader.at(first.key);
+        let finding = reader
+            .error(second.key, format!("entry {} has both `{first_key}` and `{second_key}`", quoted(name)))
+            .related(first, format!("`{first_key}` is here"))
+            .help("keep `id` for one instance, `ids` for several, or `select` for whatever fits");
+        reader.add(finding);
+        return WrittenMembers::Unknown;
+    }
+    if let Some(id) = id {
+        return match reader.name(id, InstanceId::new, "an id like i-bp1db0000000000001") {
+            Some(value) => WrittenMembers::Single(Written { at: reader.at(id.value), value }),
+            None => WrittenMembers::Unknown,
+        };
+    }
+    if let Some(ids) = ids {
+        return several(reader, ids);
+    }
+    if let Some(select) = select {
+        let selection = select::select(reader, select, at_least);
+        return selection.map_or(WrittenMembers::Unknown, |it| WrittenMembers::Selected(Box::new(it)));
+    }
+    let finding = reader
+        .error(entry.key, format!("entry {} names no instance", quoted(name)))
+        .label("neither `id` nor `ids` nor `select` is here")
+        .help(
+            "add `id: i-...` for one instance, `ids: [i-..., i-...]` for several, or `select: { tags: ... }`",
+        );
+    reader.add(finding);
+    WrittenMembers::Unknown
+}
+
+/// Reads `ready`, `on_no_stock`, `on_failure` and `pause`.
+fn turns<'s>(
+    reader: &mut Reader<'s, '_>,
+    [ready, on_no_stock, on_failure, pause]: [Option<Field<'_, 's>>; 4],
+) -> WrittenTurns {
+    WrittenTurns {
+        ready: ready.and_then(|field| ready::ready(reader, field)).map(|ready| ready.map(Arc::new)),
+        on_no_stock: on_no_stock.and_then(|field| rolling::on_no_stock(reader, field)),
+        on_failure: on_failure.and_then(|field| reader.word(field, &rolling::ON_FAILURE)),
+        pause: pause.and_then(|field| reader.duration(field)),
+    }
 }
 
 /// Reads `defaults`.
@@ -256,11 +349,13 @@ pub(super) fn defaults<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) ->
     let Some(pairs) = reader.mapping(field, "`timeouts` or `stop` below it") else {
         return WrittenDefaults::default();
     };
-    let [timeouts, stop, allow_autoscaling] = reader.fields(pairs, &DEFAULTS);
+    let [timeouts, stop, allow_autoscaling, ready, on_no_stock, on_failure, pause] =
+        reader.fields(pairs, &DEFAULTS);
     WrittenDefaults {
         timeouts: timeouts.map(|field| timeouts_block(reader, field)).unwrap_or_default(),
         stop: stop.map(|field| stop_block(reader, field)).unwrap_or_default(),
         allow_autoscaling: allow_autoscaling.and_then(|field| reader.truth(field)),
+        turns: turns(reader, [ready, on_no_stock, on_failure, pause]),
     }
 }
 
@@ -349,7 +444,11 @@ fn strength<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> Strength {
 }
 
 /// The text of an item of a list.
-fn item_text<'n, 's>(reader: &mut Reader<'s, '_>, item: &'n Node<'s>, wanted: &str) -> Option<Cow<'n, str>> {
+pub(super) fn item_text<'n, 's>(
+    reader: &mut Reader<'s, '_>,
+    item: &'n Node<'s>,
+    wanted: &str,
+) -> Option<Cow<'n, str>> {
     match item.value {
         Value::Text(_) | Value::Truth(_) | Value::Number => reader.literal(item),
         Value::Nothing | Value::List(_) | Value::Map(_) => {
@@ -359,8 +458,4 @@ fn item_text<'n, 's>(reader: &mut Reader<'s, '_>, item: &'n Node<'s>, wanted: &s
             None
         }
     }
-}
-
-fn has_key(pairs: &[Pair<'_>], name: &str) -> bool {
-    pairs.iter().any(|pair| matches!(&pair.key.value, Value::Text(text) if text == name))
 }

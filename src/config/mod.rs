@@ -18,8 +18,11 @@ mod lines;
 mod nearest;
 mod problem;
 mod provider;
+mod ready;
 mod resolve;
 mod role;
+mod rolling;
+mod select;
 mod source;
 mod version;
 mod yaml;
@@ -27,12 +30,14 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::fleet::{CallLimits, Desired};
+use crate::fleet::{CallLimits, Desired, ProviderAlias};
 
 pub use nearest::nearest;
 pub use problem::{Place, Problem, Problems, Related, Severity};
+use provider::WrittenProvider;
 pub use provider::{Format, Network, ProviderSettings, Signature};
 pub use role::RoleToAssume;
 pub use source::{LARGEST_SOURCE, Source};
@@ -49,8 +54,8 @@ pub const SCHEMA: &str = include_str!("language.schema.json");
 pub struct Configuration {
     /// What the instances shall be.
     pub desired: Desired,
-    /// Where they live.
-    pub provider: ProviderSettings,
+    /// Where they live, by alias. [`ProviderAlias::main`] is always there; an entry names no other one that is not.
+    pub providers: BTreeMap<ProviderAlias, ProviderSettings>,
     /// Where the state lives, as written: relative to the folder of the first file. `None` stands for the default,
     /// `state/<stack>.json` there.
     pub state_path: Option<PathBuf>,
@@ -63,11 +68,28 @@ pub struct Configuration {
     pub warnings: Problems,
 }
 
-/// The account file of the simulator that this one file names, whatever else is wrong with it.
+impl Configuration {
+    /// The providers that entries name.
+    #[must_use]
+    pub fn providers_in_use(&self) -> BTreeSet<&ProviderAlias> {
+        self.desired.entries.iter().map(|entry| &entry.provider).collect()
+    }
+}
+
+/// The account files of simulators that this one file names, whatever else is wrong with it.
 #[must_use]
-pub fn simulator_named_by(source: &Source) -> Option<PathBuf> {
-    let document = document::read(0, source, &mut problem::Findings::default())?;
-    document.provider?.value.simulator()
+pub fn simulators_named_by(source: &Source) -> Vec<PathBuf> {
+    let Some(document) = document::read(0, source, &mut problem::Findings::default()) else {
+        return Vec::new();
+    };
+    let named = document.providers.unwrap_or_default().into_iter().map(|named| named.settings);
+    document
+        .provider
+        .map(|written| written.value)
+        .into_iter()
+        .chain(named)
+        .filter_map(WrittenProvider::simulator)
+        .collect()
 }
 
 /// Reads the files as one configuration: their entries add up, everything else is given once.
@@ -94,7 +116,7 @@ pub fn read(sources: &[Source]) -> Result<Configuration, Problems> {
         Some(resolved) if problems.errors() == 0 => Ok(Configuration {
             digest: digest::of(&resolved),
             desired: resolved.desired,
-            provider: resolved.provider,
+            providers: resolved.providers,
             state_path: resolved.state_path,
             limits: resolved.limits,
             warnings: problems,

@@ -1,14 +1,16 @@
 //! The `provider` block: which cloud, which region, whose credentials, and how it is talked to.
 
+use std::collections::{HashMap, hash_map};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use super::document::Written;
 use super::endpoint;
 use super::fields::{Field, Keys, Reader, Words};
-use super::problem::{Finding, Findings, quoted};
+use super::problem::{At, Finding, Findings, quoted};
 use super::role::{self, RoleToAssume};
-use crate::fleet::Region;
+use super::yaml::{Node, Pair};
+use crate::fleet::{ProviderAlias, Region};
 
 /// The `provider` block as written. What it leaves out is for the environment to say, or has the default named here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,6 +177,43 @@ pub(super) const SIGNATURES: Words<Signature> = Words {
 
 pub(super) const FORMATS: Words<Format> =
     Words { wanted: &["json", "xml"], accepted: &[("json", Format::Json), ("xml", Format::Xml)], meant: &[] };
+
+/// One of `providers`.
+#[derive(Debug)]
+pub(super) struct NamedProvider {
+    /// Its key. `None` for an alias that breaks the rules.
+    pub(super) alias: Option<ProviderAlias>,
+    pub(super) at: At,
+    pub(super) settings: WrittenProvider,
+}
+
+/// Reads `providers`.
+pub(super) fn providers<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> Vec<NamedProvider> {
+    let Some(pairs) = reader.mapping(field, "an alias for each: `hk: { region: cn-hongkong }`") else {
+        return Vec::new();
+    };
+    let mut first: HashMap<String, &Node<'s>> = HashMap::with_capacity(pairs.len());
+    let mut providers = Vec::with_capacity(pairs.len());
+    for Pair { key, value } in pairs {
+        let Some(name) = reader.key(key) else { continue };
+        let alias = reader.valid(key, &name, ProviderAlias::new);
+        let settings = provider(reader, Field { key, value });
+        if alias == Some(ProviderAlias::main()) {
+            let finding = reader
+                .error(key, format!("{} is what `provider` describes", quoted(&name)))
+                .help("write it as `provider:`, or give it another alias");
+            reader.add(finding);
+        }
+        match first.entry(name.into_owned()) {
+            hash_map::Entry::Occupied(first) => reader.duplicate_key(key, first.get(), first.key()),
+            hash_map::Entry::Vacant(place) => {
+                place.insert(key);
+                providers.push(NamedProvider { alias, at: reader.at(key), settings });
+            }
+        }
+    }
+    providers
+}
 
 pub(super) fn provider<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> WrittenProvider {
     let Some(pairs) = reader.mapping(field, "keys below it, like `region: cn-hangzhou`") else {

@@ -2,6 +2,7 @@
 
 mod accepted;
 mod digests;
+mod fleets;
 mod hostile;
 mod mistakes;
 mod provider;

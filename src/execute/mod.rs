@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 pub use event::{Action, Event, EventKind, Failure, How};
 pub use report::{Outcome, Report};
-pub use run::Limits;
+pub use run::{CallBounds, Limits};
 
 use crate::cloud::{Accepted, Advice, Cloud, Clouds, Refusal};
 use crate::fleet::{InstanceId, ProviderAlias, Sighting};
@@ -65,7 +65,7 @@ pub async fn execute<C: Cloud + 'static>(
     let began = Instant::now();
     let age = execution.age;
     let now = || age + began.elapsed();
-    let mut run = Run::new(execution.plan, age, execution.limits, execution.expected);
+    let mut run = Run::new(execution.plan, age, &execution.limits, execution.expected);
     let mut work: JoinSet<Answer> = JoinSet::new();
     // Were it to yield for fairness, an interruption would look as if it had not come.
     let mut interrupt = pin!(tokio::task::unconstrained(interrupt));

@@ -13,6 +13,8 @@ use crate::fleet::duration::Words;
 pub struct Check {
     /// What, in one word.
     pub name: &'static str,
+    /// The alias of the provider that it is about, where there are several.
+    pub provider: Option<String>,
     /// What was found.
     pub finding: Finding,
     /// The same in words. May hold untrusted text.
@@ -50,22 +52,34 @@ impl Finding {
 impl Check {
     /// All is well.
     pub fn ok(name: &'static str, detail: impl Into<String>) -> Self {
-        Self { name, finding: Finding::Ok, detail: detail.into(), remedy: None }
+        Self { name, provider: None, finding: Finding::Ok, detail: detail.into(), remedy: None }
     }
 
     /// Something to know.
     pub fn warning(name: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { name, finding: Finding::Warning, detail: detail.into(), remedy: Some(remedy.into()) }
+        Self {
+            name,
+            provider: None,
+            finding: Finding::Warning,
+            detail: detail.into(),
+            remedy: Some(remedy.into()),
+        }
     }
 
     /// Something to mend. Without a remedy, the detail ends with it.
     pub fn error(name: &'static str, detail: impl Into<String>, remedy: Option<impl Into<String>>) -> Self {
-        Self { name, finding: Finding::Error, detail: detail.into(), remedy: remedy.map(Into::into) }
+        Self {
+            name,
+            provider: None,
+            finding: Finding::Error,
+            detail: detail.into(),
+            remedy: remedy.map(Into::into),
+        }
     }
 
     /// It was not looked at.
     pub fn skipped(name: &'static str, why: impl Into<String>) -> Self {
-        Self { name, finding: Finding::Skipped, detail: why.into(), remedy: None }
+        Self { name, provider: None, finding: Finding::Skipped, detail: why.into(), remedy: None }
     }
 
     /// What ECS, or the way to it, said no with.

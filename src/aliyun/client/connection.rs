@@ -36,6 +36,10 @@ pub(super) struct Answered<T> {
 const UNUSABLE_CREDENTIALS: &str = "set the access key and the security token again, without line breaks or other \
      invisible characters";
 
+/// One limiter for each action, of one account in one region. Clones are the same.
+#[derive(Clone, Default)]
+pub struct Limiters(Arc<Mutex<BTreeMap<&'static str, Arc<Limiter>>>>);
+
 /// What all calls of a client share.
 pub(super) struct Connection {
     endpoint: Endpoint,
@@ -45,15 +49,14 @@ pub(super) struct Connection {
     max_in_flight: NonZeroUsize,
     http: reqwest::Client,
     policy: Policy,
-    /// One for each action.
-    limiters: Mutex<BTreeMap<&'static str, Arc<Limiter>>>,
+    limiters: Limiters,
     /// By how much this machine's clock was ahead of ECS's at the last answer.
     skew: Mutex<Option<SignedDuration>>,
 }
 
 impl Connection {
     pub(super) fn new(setup: Setup, http: reqwest::Client, policy: Policy) -> Self {
-        let Setup { endpoint, credentials, clock, dialect, max_in_flight, .. } = setup;
+        let Setup { endpoint, credentials, clock, dialect, max_in_flight, limiters, .. } = setup;
         Self {
             endpoint,
             credentials,
@@ -62,7 +65,7 @@ impl Connection {
             max_in_flight,
             http,
             policy,
-            limiters: Mutex::default(),
+            limiters,
             skew: Mutex::default(),
         }
     }
@@ -77,7 +80,7 @@ impl Connection {
 
     /// The limiter of an action, shared by all its calls.
     pub(super) fn limiter(&self, action: &'static str) -> Arc<Limiter> {
-        let mut limiters = self.limiters.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut limiters = self.limiters.0.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || Arc::new(Limiter::new(self.max_in_flight, self.policy.probe_pause));
         Arc::clone(limiters.entry(action).or_insert_with(new))
     }

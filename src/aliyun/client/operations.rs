@@ -1,5 +1,4 @@
-//! What can be asked of ECS besides the verbs of [`Cloud`](crate::cloud::Cloud): searches, statuses, regions,
-//! rehearsals.
+//! What can be asked of ECS besides the verbs of [`Cloud`](crate::cloud::Cloud): statuses, regions, rehearsals.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -7,15 +6,10 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::Client;
-use crate::aliyun::request::{Filter, Page, Request, STATUS_LIMIT};
-use crate::aliyun::response::{
-    Decoded, InstancePage, RegionOffer, decode_acceptance, decode_instances, decode_regions, decode_statuses,
-};
+use crate::aliyun::request::{Page, Request, STATUS_LIMIT};
+use crate::aliyun::response::{Decoded, RegionOffer, decode_acceptance, decode_regions, decode_statuses};
 use crate::cloud::{Advice, LOOK_LIMIT, Refusal, Rehearse, StartRequest, StopRequest};
-use crate::fleet::{InstanceId, Power, Sighting, StopPolicy};
-
-/// The most pages of a search: 100,000 instances.
-const MOST_PAGES: u32 = 1000;
+use crate::fleet::{InstanceId, Power, Selector, StopPolicy};
 
 /// ECS would have accepted a request that was only rehearsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,67 +19,6 @@ pub struct Permitted {
 }
 
 impl Client {
-    /// Looks for all instances of the region that fit a filter, in the order of their ids. Pages are asked for side by
-    /// side where ECS numbers them, and one after the other where each names the next.
-    ///
-    /// # Errors
-    /// The refusal of the first page that failed, tried enough.
-    pub async fn find(&self, filter: &Filter) -> Result<Vec<Sighting>, Refusal> {
-        let first = self.page(filter, &Page::First).await?;
-        let mut found = BTreeMap::new();
-        let InstancePage { next_token, total, .. } = take_in(&mut found, first);
-        if let Some(token) = next_token {
-            self.walk(filter, Page::Token(token), &mut found).await?;
-            return Ok(found.into_values().collect());
-        }
-        let total = total.unwrap_or_default();
-        if found.is_empty() || found.len() as u64 >= total {
-            return Ok(found.into_values().collect());
-        }
-        let pages = total.div_ceil(LOOK_LIMIT as u64);
-        if pages > u64::from(MOST_PAGES) {
-            return Err(endless(total));
-        }
-        let mut looks = JoinSet::new();
-        for number in 2..=u32::try_from(pages).unwrap_or(MOST_PAGES) {
-            let request = Request::find_instances(&self.region, filter, &Page::Number(number));
-            let connection = Arc::clone(&self.connection);
-            looks.spawn(async move { connection.call(&request, decode_instances).await });
-        }
-        while let Some(page) = joined(&mut looks).await {
-            take_in(&mut found, page?.value);
-        }
-        if (found.len() as u64) < total {
-            // The list moved between its pages, or they are shorter than was asked: tokens know where they are.
-            found.clear();
-            self.walk(filter, Page::FirstByToken, &mut found).await?;
-        }
-        Ok(found.into_values().collect())
-    }
-
-    async fn page(&self, filter: &Filter, page: &Page) -> Result<InstancePage, Refusal> {
-        let request = Request::find_instances(&self.region, filter, page);
-        Ok(self.connection.call(&request, decode_instances).await?.value)
-    }
-
-    /// Follows tokens to the end. A page may be short or empty though a token is there.
-    async fn walk(
-        &self,
-        filter: &Filter,
-        from: Page,
-        found: &mut BTreeMap<InstanceId, Sighting>,
-    ) -> Result<(), Refusal> {
-        let mut page = from;
-        for _ in 0..MOST_PAGES {
-            let answer = self.page(filter, &page).await?;
-            match take_in(found, answer).next_token {
-                Some(token) => page = Page::Token(token),
-                None => return Ok(()),
-            }
-        }
-        Err(endless(found.len() as u64))
-    }
-
     /// The power status of instances, by DescribeInstanceStatus: the cheapest look, 50 instances a call. It shows no
     /// locks. Instances that are not there are missing.
     ///
@@ -122,7 +55,7 @@ impl Client {
     pub async fn rehearse_look(&self, ids: &[InstanceId]) -> Result<Permitted, Refusal> {
         let ids = &ids[..ids.len().min(LOOK_LIMIT)];
         let request = if ids.is_empty() {
-            Request::find_instances(&self.region, &Filter::default(), &Page::First)
+            Request::find_instances(&self.region, &Selector::default(), &Page::First)
         } else {
             Request::describe_instances(&self.region, ids, &Page::First)
         };
@@ -191,22 +124,8 @@ fn is_permission(refusal: &Refusal) -> bool {
     is("DryRunOperation") || is("DRYRUN.SUCCESS")
 }
 
-/// Adds a page's instances; what is left of it is its token and total.
-fn take_in(found: &mut BTreeMap<InstanceId, Sighting>, mut page: InstancePage) -> InstancePage {
-    found.extend(page.sightings.drain(..).map(|sighting| (sighting.id.clone(), sighting)));
-    page
-}
-
-fn endless(instances: u64) -> Refusal {
-    let message = format!(
-        "the search finds {instances} instances and more than {MOST_PAGES} pages of them: narrow it down by tags, name or \
-         zone"
-    );
-    Refusal::new(Advice::Final, message)
-}
-
 /// The next result of tasks that nobody cancels. A panic in one is passed on.
-async fn joined<T: 'static>(tasks: &mut JoinSet<T>) -> Option<T> {
+pub(super) async fn joined<T: 'static>(tasks: &mut JoinSet<T>) -> Option<T> {
     loop {
         match tasks.join_next().await? {
             Ok(value) => return Some(value),

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::aliyun::credentials::Credentials;
 use crate::aliyun::sign;
-use crate::fleet::{Charge, StopMode, StopPolicy};
+use crate::fleet::{Charge, Selector, StopMode, StopPolicy};
 
 fn id(text: &str) -> InstanceId {
     InstanceId::new(text).expect("valid")
@@ -106,10 +106,10 @@ fn a_rehearsal_changes_nothing_and_a_batch_is_rehearsed_as_one() {
 #[test]
 fn a_filter_asks_for_what_is_set_and_nothing_else() {
     let region = Region::new("cn-hangzhou").expect("valid");
-    let all = Request::find_instances(&region, &Filter::default(), &Page::First);
+    let all = Request::find_instances(&region, &Selector::default(), &Page::First);
     assert_eq!(sent(&all), [("RegionId", "cn-hangzhou"), ("PageSize", "100")]);
     assert_eq!(all.subject, "all instances");
-    let filter = Filter {
+    let filter = Selector {
         tags: [("role".to_owned(), Some("batch".to_owned())), ("env".to_owned(), None)].into(),
         name: Some("batch-*".to_owned()),
         zone: Some("cn-hangzhou-i".to_owned()),
@@ -232,7 +232,7 @@ fn an_attempt_of_version_3_is_signed_as_the_rules_say() {
 fn a_query_that_proxies_would_refuse_goes_into_a_form() {
     let region = Region::new("cn-hangzhou").expect("valid");
     let tags = (0..20).map(|number| (format!("key-{number}"), Some("值".repeat(60)))).collect();
-    let long = Request::find_instances(&region, &Filter { tags, ..Filter::default() }, &Page::First);
+    let long = Request::find_instances(&region, &Selector { tags, ..Selector::default() }, &Page::First);
     let ids: Vec<InstanceId> = (0..100).map(|number| id(&format!("i-bp1{number:017}"))).collect();
     let full = Request::start_instances(&region, &ids, None);
     for signature in [Signature::V1, Signature::V3] {

@@ -1,26 +1,45 @@
 //! The answer to DescribeInstances.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::address::FirstAddress;
 use super::lenient::{Many, Object, Text};
-use super::tags::ScalingTag;
+use super::tags::{AllTags, ScalingTag, Tags};
 use super::{Decoded, Unreadable, from_body, read_time};
 use crate::fleet::{Charge, InstanceId, Lock, LockReason, Power, Sighting, StoppedMode};
 
 /// One page of instances.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct InstancePage {
+#[derive(Debug, Clone, PartialEq)]
+pub struct InstancePage<T = Sighting> {
     /// What it says of each instance.
-    pub sightings: Vec<Sighting>,
+    pub sightings: Vec<T>,
     /// The token of the next page, if there is one.
     pub next_token: Option<String>,
     /// How many instances there are on all pages. Without meaning where pages have tokens.
     pub total: Option<u64>,
+}
+
+impl<T> Default for InstancePage<T> {
+    fn default() -> Self {
+        Self { sightings: Vec::new(), next_token: None, total: None }
+    }
+}
+
+/// An instance with what searches go by. Untrusted text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Labelled {
+    /// What a look shows of it.
+    pub sighting: Sighting,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// The id of its resource group; empty if it is in none.
+    pub resource_group: String,
 }
 
 /// Reads the answer to DescribeInstances.
@@ -29,12 +48,27 @@ pub struct InstancePage {
 /// [`Unreadable`] if it has no list of instances, or one in it has no usable id. What else is odd about an instance
 /// counts as absent, so that it is seen with an unknown status rather than spoiling the look at the others.
 pub fn decode_instances(body: &[u8]) -> Result<Decoded<InstancePage>, Unreadable> {
-    let document: Document = from_body(body)?;
+    read_page::<Plain, Sighting>(body, |item| item.0)
+}
+
+/// Reads the answer to DescribeInstances as [`decode_instances`] does, with what else a search goes by.
+///
+/// # Errors
+/// As [`decode_instances`].
+pub fn decode_labelled_instances(body: &[u8]) -> Result<Decoded<InstancePage<Labelled>>, Unreadable> {
+    read_page::<WithLabels, Labelled>(body, |item| item.0)
+}
+
+fn read_page<I: DeserializeOwned, T>(
+    body: &[u8],
+    out: fn(I) -> T,
+) -> Result<Decoded<InstancePage<T>>, Unreadable> {
+    let document: Document<I> = from_body(body)?;
     let Some(Object(list)) = document.instances else {
         return Err(Unreadable("it has no list of instances".to_owned()));
     };
     let page = InstancePage {
-        sightings: list.instance.0.into_iter().map(|item| item.0).collect(),
+        sightings: list.instance.0.into_iter().map(out).collect(),
         next_token: document.next_token.non_empty(),
         total: document.total_count.count(),
     };
@@ -43,22 +77,31 @@ pub fn decode_instances(body: &[u8]) -> Result<Decoded<InstancePage>, Unreadable
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Document {
+struct Document<I> {
     #[serde(default)]
     request_id: Text,
     #[serde(default)]
     next_token: Text,
     #[serde(default)]
     total_count: Text,
-    #[serde(default)]
-    instances: Option<Object<List>>,
+    #[serde(default = "none")]
+    instances: Option<Object<List<I>>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct List {
-    #[serde(default)]
-    instance: Many<Item>,
+struct List<I> {
+    #[serde(default = "empty")]
+    instance: Many<I>,
+}
+
+// Said by name, because a default of its own would ask one of the items too.
+fn none<T>() -> Option<T> {
+    None
+}
+
+fn empty<I>() -> Many<I> {
+    Many(Vec::new())
 }
 
 /// The fields that count, of some eighty.
@@ -76,6 +119,7 @@ enum Field {
     ZoneId,
     LocalStorageAmount,
     Tags,
+    ResourceGroupId,
     VpcAttributes,
     InnerIpAddress,
     EipAddress,
@@ -86,24 +130,43 @@ enum Field {
 
 /// An instance. Read by hand and not by derived code, because a field that comes twice or in another shape must not
 /// make the whole page unreadable.
-struct Item(Sighting);
+struct Plain(Sighting);
 
-impl<'de> Deserialize<'de> for Item {
+impl<'de> Deserialize<'de> for Plain {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ItemVisitor).map(Self)
+        Ok(Self(deserializer.deserialize_map(ItemVisitor::<ScalingTag>(PhantomData))?.sighting))
     }
 }
 
-struct ItemVisitor;
+/// An instance with its labels.
+struct WithLabels(Labelled);
 
-impl<'de> Visitor<'de> for ItemVisitor {
-    type Value = Sighting;
+impl<'de> Deserialize<'de> for WithLabels {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let item = deserializer.deserialize_map(ItemVisitor::<AllTags>(PhantomData))?;
+        let Item { sighting, tags: AllTags(tags), resource_group } = item;
+        let resource_group = resource_group.non_empty().unwrap_or_default();
+        Ok(Self(Labelled { sighting, tags, resource_group }))
+    }
+}
+
+/// What is kept of an instance.
+struct Item<T> {
+    sighting: Sighting,
+    tags: T,
+    resource_group: Text,
+}
+
+struct ItemVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Tags + Deserialize<'de>> Visitor<'de> for ItemVisitor<T> {
+    type Value = Item<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an instance")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Sighting, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Item<T>, A::Error> {
         let mut id = Text::default();
         let mut name = Text::default();
         let mut status = Text::default();
@@ -114,11 +177,12 @@ impl<'de> Visitor<'de> for ItemVisitor {
         let mut spot = Text::default();
         let mut zone = Text::default();
         let mut local_disks = Text::default();
-        let mut tags = ScalingTag::default();
-        let mut vpc = Value::Null;
-        let mut inner = Value::Null;
-        let mut elastic = Value::Null;
-        let mut public = Value::Null;
+        let mut tags = T::default();
+        let mut resource_group = Text::default();
+        let mut private = FirstAddress::default();
+        let mut inner = FirstAddress::default();
+        let mut elastic = FirstAddress::default();
+        let mut public = FirstAddress::default();
         while let Some(field) = object.next_key()? {
             match field {
                 Field::InstanceId => id = object.next_value()?,
@@ -132,7 +196,8 @@ impl<'de> Visitor<'de> for ItemVisitor {
                 Field::ZoneId => zone = object.next_value()?,
                 Field::LocalStorageAmount => local_disks = object.next_value()?,
                 Field::Tags => tags = object.next_value()?,
-                Field::VpcAttributes => vpc = object.next_value()?,
+                Field::ResourceGroupId => resource_group = object.next_value()?,
+                Field::VpcAttributes => private = object.next_value()?,
                 Field::InnerIpAddress => inner = object.next_value()?,
                 Field::EipAddress => elastic = object.next_value()?,
                 Field::PublicIpAddress => public = object.next_value()?,
@@ -143,7 +208,7 @@ impl<'de> Visitor<'de> for ItemVisitor {
         }
         let id =
             InstanceId::new(id.or_empty()).map_err(|_| A::Error::custom("an instance has no usable id"))?;
-        Ok(Sighting {
+        let sighting = Sighting {
             id,
             name: name.non_empty().unwrap_or_default(),
             power: Power::from_word(status.or_empty()),
@@ -154,19 +219,11 @@ impl<'de> Visitor<'de> for ItemVisitor {
             spot: !matches!(spot.or_empty().to_ascii_lowercase().as_str(), "" | "nospot"),
             zone: zone.non_empty().unwrap_or_default(),
             local_disks: local_disks.count().map_or(0, |count| u32::try_from(count).unwrap_or(u32::MAX)),
-            scaling_tag: tags.0,
-            private_address: first_address(&vpc["PrivateIpAddress"]).or_else(|| first_address(&inner)),
-            public_address: first_address(&elastic).or_else(|| first_address(&public)),
-        })
-    }
-}
-
-/// The first address of `{"IpAddress":["10.0.0.1"]}`, and of what is near to it.
-fn first_address(value: &Value) -> Option<IpAddr> {
-    match value.get("IpAddress").unwrap_or(value) {
-        Value::Array(items) => items.iter().find_map(|item| item.as_str()?.parse().ok()),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
+            scaling_tag: tags.scaling(),
+            private_address: private.0.or(inner.0),
+            public_address: elastic.0.or(public.0),
+        };
+        Ok(Item { sighting, tags, resource_group })
     }
 }
 

@@ -4,6 +4,7 @@
 //! can be anybody's. An answer that cannot be read is [`Unreadable`], never a guess: an empty list stands only where ECS said so.
 //! Unknown fields are ignored, odd ones count as absent; sizes are bounded by whoever reads the bytes.
 
+mod address;
 mod batch;
 mod envelope;
 mod failure;
@@ -22,7 +23,7 @@ use serde::de::DeserializeOwned;
 
 pub use batch::{BatchItem, decode_batch};
 pub use failure::{Failure, decode_failure};
-pub use instances::{InstancePage, decode_instances};
+pub use instances::{InstancePage, Labelled, decode_instances, decode_labelled_instances};
 pub use regions::{RegionOffer, decode_regions};
 pub use statuses::decode_statuses;
 

@@ -1,8 +1,11 @@
-//! The tags of an instance, of which only one matters: the one that Auto Scaling puts on the members of its groups.
+//! The tags of an instance. To a look only one matters: the one that Auto Scaling puts on the members of its groups.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use serde_json::Value;
 
 use super::lenient::Text;
 
@@ -14,6 +17,57 @@ const PREFIX: &str = "acs:autoscaling:";
 /// if there are several; other tags are passed over without being kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ScalingTag(pub(super) Option<Box<str>>);
+
+/// What is kept of the tags.
+pub(super) trait Tags: Default {
+    /// Auto Scaling's tag, as `key=value`.
+    fn scaling(&self) -> Option<Box<str>>;
+}
+
+impl Tags for ScalingTag {
+    fn scaling(&self) -> Option<Box<str>> {
+        self.0.clone()
+    }
+}
+
+/// All of the tags, for searches.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct AllTags(pub(super) BTreeMap<String, String>);
+
+impl Tags for AllTags {
+    fn scaling(&self) -> Option<Box<str>> {
+        let mut tags = self.0.iter();
+        tags.find(|(key, _)| is_scaling(key)).map(|(key, value)| format!("{key}={value}").into())
+    }
+}
+
+impl<'de> Deserialize<'de> for AllTags {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut tags = BTreeMap::new();
+        collect(&Value::deserialize(deserializer)?, &mut tags);
+        Ok(Self(tags))
+    }
+}
+
+/// Takes in what has a key, at whatever depth.
+fn collect(value: &Value, tags: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| collect(item, tags)),
+        Value::Object(object) => {
+            let text = |name: &str| object.get(name).and_then(Value::as_str);
+            if let Some(key) = text("TagKey").filter(|key| !key.is_empty()) {
+                tags.insert(key.to_owned(), text("TagValue").unwrap_or_default().to_owned());
+            } else {
+                object.values().for_each(|inner| collect(inner, tags));
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn is_scaling(key: &str) -> bool {
+    key.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+}
 
 impl<'de> Deserialize<'de> for ScalingTag {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -54,10 +108,8 @@ impl<'de> Visitor<'de> for TagsVisitor {
                 }
             }
         }
-        let begins =
-            |key: &str| key.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX));
         Ok(found.or_else(|| {
-            begins(key.or_empty()).then(|| format!("{}={}", key.or_empty(), value.or_empty()).into())
+            is_scaling(key.or_empty()).then(|| format!("{}={}", key.or_empty(), value.or_empty()).into())
         }))
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::*;
 use crate::config::TEMPLATE;
 use crate::fleet::{
-    AtOnce, CallLimits, Entry, EntryIndex, EntryName, Goal, InstanceId, Members, Need, StopMode, StopPolicy,
-    Strength, Timeouts,
+    AtOnce, CallLimits, Entry, EntryIndex, EntryName, Goal, InstanceId, Members, Need, ProviderAlias,
+    StopMode, StopPolicy, Strength, Timeouts,
 };
 
 const WEB_SHOP: &str = r#"
@@ -69,9 +69,12 @@ fn need(entry: u32, strength: Strength) -> Need {
 fn a_whole_configuration_means_exactly_what_it_says() {
     let configuration = accepted(WEB_SHOP);
     assert_eq!(configuration.desired.stack.as_str(), "web-shop");
-    assert_eq!(configuration.provider.region.as_ref().map(|region| region.as_str()), Some("cn-hangzhou"));
-    assert_eq!(configuration.provider.endpoint, None);
-    assert_eq!(configuration.provider.simulator, None);
+    assert_eq!(
+        configuration.providers[&ProviderAlias::main()].region.as_ref().map(|region| region.as_str()),
+        Some("cn-hangzhou")
+    );
+    assert_eq!(configuration.providers[&ProviderAlias::main()].endpoint, None);
+    assert_eq!(configuration.providers[&ProviderAlias::main()].simulator, None);
     assert_eq!(configuration.state_path, Some(PathBuf::from("state/web-shop.json")));
     assert!(configuration.warnings.is_empty());
     let app = ["i-bp1app000000000001", "i-bp1app000000000002", "i-bp1app000000000003"];
@@ -160,7 +163,11 @@ fn text_is_taken_literally_whatever_yaml_makes_of_it() {
         ("&anchored 1.50", "1.50"),
     ] {
         let configuration = accepted(format!("stack: s\nprovider:\n  simulator: {written}\ninstances: {{}}"));
-        assert_eq!(configuration.provider.simulator, Some(PathBuf::from(literal)), "{written}");
+        assert_eq!(
+            configuration.providers[&ProviderAlias::main()].simulator,
+            Some(PathBuf::from(literal)),
+            "{written}"
+        );
     }
     let configuration =
         accepted("stack: s\nprovider: { region: &r 010 }\nbackend: { local: { path: *r } }\ninstances: {}");
@@ -293,6 +300,9 @@ fn the_template_is_valid_with_its_comments_undone() {
     let configuration = accepted(&undone);
     let app = configuration.desired.entries.iter().find(|entry| entry.name.as_str() == "app").expect("app");
     assert_eq!((app.ids().len(), app.needs.len(), app.prevent_stop), (2, 1, true));
-    assert_eq!(configuration.provider.simulator, Some(PathBuf::from("account.yaml")));
+    assert_eq!(
+        configuration.providers[&ProviderAlias::main()].simulator,
+        Some(PathBuf::from("account.yaml"))
+    );
     assert_eq!(configuration.state_path, Some(PathBuf::from("state/my-stack.json")));
 }

@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::{Format, Network, ProviderSettings, RoleToAssume, Signature};
+use crate::config::{Configuration, Format, Network, ProviderSettings, RoleToAssume, Signature};
+use crate::fleet::ProviderAlias;
+
+fn main(mut configuration: Configuration) -> ProviderSettings {
+    configuration.providers.remove(&ProviderAlias::main()).expect("always there")
+}
 
 fn document(block: &str) -> String {
     format!("stack: s\ninstances: {{}}\nprovider: {block}\n")
@@ -12,7 +17,7 @@ fn document(block: &str) -> String {
 #[test]
 fn what_is_left_out_has_its_default() {
     for text in ["stack: s\ninstances: {}".to_owned(), document("{}")] {
-        let provider = accepted(text).provider;
+        let provider = main(accepted(text));
         assert_eq!(provider, ProviderSettings::default());
         assert_eq!((provider.batch_above, provider.max_in_flight.get()), (10, 16));
         assert_eq!(
@@ -27,7 +32,7 @@ fn every_key_is_read() {
     let block = r#"{ region: cn-hangzhou, profile: prod, network: vpc, signature: v3, format: xml, batch_above: 0,
         max_in_flight: 3, assume_role: { arn: "acs:ram::123:role/ops", session_name: powerform, duration: 1h,
         external_id: partner-7, policy: '{"Version":"1"}' } }"#;
-    let provider = accepted(document(block)).provider;
+    let provider = main(accepted(document(block)));
     assert_eq!(provider.profile.as_deref(), Some("prod"));
     assert_eq!((provider.network.word(), provider.signature.word()), ("vpc", "v3"));
     assert_eq!((provider.format, provider.batch_above), (Format::Xml, 0));

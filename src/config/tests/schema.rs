@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::mistakes::{DOCUMENTS, ENTRIES};
-use crate::config::{self, SCHEMA, Source, document, entry, provider, role};
+use crate::config::{self, SCHEMA, Source, document, entry, provider, ready, role, rolling, select};
 
 fn schema() -> Value {
     serde_json::from_str(SCHEMA).expect("JSON")
@@ -30,7 +30,7 @@ fn behind<'s>(schema: &'s Value, here: &'s Value) -> &'s Value {
 fn every_mapping_has_the_keys_that_are_read_and_each_is_explained() {
     let schema = schema();
     let entry = "definitions/entry";
-    let table: [(&str, &[&str]); 14] = [
+    let table: [(&str, &[&str]); 17] = [
         ("", &document::DOCUMENT.known),
         ("properties/limits", &document::LIMITS.known),
         ("properties/backend", &document::BACKEND.known),
@@ -43,6 +43,9 @@ fn every_mapping_has_the_keys_that_are_read_and_each_is_explained() {
         (entry, &entry::ENTRY.known),
         ("definitions/entry/properties/timeouts", &entry::TIMEOUTS.known),
         ("definitions/entry/properties/stop", &entry::STOP.known),
+        ("definitions/select", &select::SELECT.known),
+        ("definitions/ready", &ready::READY.known),
+        ("definitions/ready/properties/http", &ready::HTTP.known),
         ("definitions/timeouts", &entry::TIMEOUTS.known),
         ("definitions/stop", &entry::STOP.known),
     ];
@@ -82,6 +85,12 @@ fn every_word_that_is_read_is_offered_and_no_other() {
     assert_eq!(words("definitions/entry/properties/status"), read(goals));
     let modes = entry::STOP_MODES.accepted.iter().map(|(word, _)| *word).collect();
     assert_eq!(words("definitions/stop/properties/mode"), read(modes));
+    let orders = rolling::ORDERS.accepted.iter().map(|(word, _)| *word).collect();
+    assert_eq!(words("definitions/entry/properties/order"), read(orders));
+    let on_failure = rolling::ON_FAILURE.accepted.iter().map(|(word, _)| *word).collect();
+    assert_eq!(words("definitions/on_failure"), read(on_failure));
+    let charges = select::CHARGES.accepted.iter().map(|(word, _)| *word).collect();
+    assert_eq!(words("definitions/select/properties/charge"), read(charges));
     let networks = provider::NETWORKS.accepted.iter().map(|(word, _)| *word).collect();
     assert_eq!(words("properties/provider/properties/network"), read(networks));
     let signatures = provider::SIGNATURES.accepted.iter().map(|(word, _)| *word).collect();
@@ -91,7 +100,7 @@ fn every_word_that_is_read_is_offered_and_no_other() {
 }
 
 /// What no schema of one file can say: what names mean to each other, and what only a program can compute.
-const BEYOND: [&str; 12] = [
+const BEYOND: [&str; 17] = [
     "is in two entries",
     "there is no entry",
     "depends on itself",
@@ -104,6 +113,11 @@ const BEYOND: [&str; 12] = [
     "is not an endpoint",
     "is reserved",
     "longer than a year",
+    "there is no provider",
+    "`every` must be 100ms or more",
+    "`address` is for `tcp` and `http`",
+    "has no list to go by",
+    "is given twice: in `select` and beside it",
 ];
 
 #[test]

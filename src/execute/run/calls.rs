@@ -68,8 +68,8 @@ impl Run<'_> {
     fn with_companions(&mut self, now: Moment, provider: usize, first: StepIndex) -> Vec<StepIndex> {
         let mut steps = vec![first];
         let (goal, call) = (self.steps[first].goal, self.steps[first].call);
-        let many =
-            self.limits.batch_above > 0 && self.gate_of(provider, goal).waiting() >= self.limits.batch_above;
+        let batch_above = self.providers[provider].batch_above;
+        let many = batch_above > 0 && self.gate_of(provider, goal).waiting() >= batch_above;
         // InitLocalDisk is no parameter of StartInstances.
         if !many || call == Some(Request::Start { init_local_disk: true }) {
             return steps;

@@ -10,7 +10,7 @@ mod outset;
 mod turns;
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -24,20 +24,35 @@ use crate::plan::Plan;
 use gate::Gate;
 
 /// What bounds a run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub struct Limits {
     /// At most so many instances in transition; no limit if none.
     pub parallelism: Option<NonZeroUsize>,
-    /// At most so many calls of one action under way for one provider.
+    /// What bounds the calls of each provider; the default for those that are not named.
+    pub calls: BTreeMap<ProviderAlias, CallBounds>,
+}
+
+impl Limits {
+    /// Any number of instances in transition, and these bounds for the main provider.
+    #[must_use]
+    pub fn of_main(calls: CallBounds) -> Self {
+        Self { parallelism: None, calls: BTreeMap::from([(ProviderAlias::main(), calls)]) }
+    }
+}
+
+/// What bounds the calls of one provider.
+#[derive(Debug, Clone, Copy)]
+pub struct CallBounds {
+    /// At most so many calls of one action under way.
     pub max_in_flight: NonZeroUsize,
     /// Where more than this are due at one moment, they travel together (StartInstances, StopInstances); 0: never.
     pub batch_above: usize,
 }
 
-impl Default for Limits {
+impl Default for CallBounds {
     fn default() -> Self {
         let max_in_flight = NonZeroUsize::new(16).unwrap_or(NonZeroUsize::MIN);
-        Self { parallelism: None, max_in_flight, batch_above: 10 }
+        Self { max_in_flight, batch_above: 10 }
     }
 }
 
@@ -73,7 +88,6 @@ pub(super) struct Run<'p> {
     plan: &'p Plan,
     /// The run began so long after the look that the plan rests on.
     origin: Moment,
-    limits: Limits,
     steps: Vec<Step>,
     step_of: Vec<Option<StepIndex>>,
     /// Among calls that compete, the one with the longest remaining chain goes first.
@@ -103,6 +117,7 @@ struct Provider {
     calls_wait_until: Moment,
     starts: Gate,
     stops: Gate,
+    batch_above: usize,
 }
 
 impl Provider {

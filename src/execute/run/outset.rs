@@ -23,7 +23,7 @@ impl<'p> Run<'p> {
     pub(in crate::execute) fn new(
         plan: &'p Plan,
         origin: Moment,
-        limits: Limits,
+        limits: &Limits,
         expected: impl Fn(&Change) -> Option<Duration>,
     ) -> Self {
         let mut steps = Vec::new();
@@ -62,12 +62,11 @@ impl<'p> Run<'p> {
             ready.steps.sort_by_key(|step| Reverse(steps[*step].expected.unwrap_or(UNKNOWN_DURATION)));
             queue.push(ready);
         }
-        let (providers, provider_of) = providers(plan, origin, limits.max_in_flight.get());
+        let (providers, provider_of) = providers(plan, origin, limits);
         let slots = limits.parallelism.map(NonZeroUsize::get);
         let mut run = Self {
             plan,
             origin,
-            limits,
             ready: Ready::new(queue, steps.len(), slots),
             unfinished: steps.len(),
             root_of: vec![None; steps.len()],
@@ -186,14 +185,17 @@ fn first_view(change: &Change) -> Option<View> {
     Some(View { power, asked_at: never, since: never, has_changed: false, otherwise_at: never, stopped_mode })
 }
 
-/// The providers of a plan, with gates for `most` calls at a time, and which of them each change belongs to.
-fn providers(plan: &Plan, origin: Moment, most: usize) -> (Vec<Provider>, Vec<usize>) {
+/// The providers of a plan, with gates for as many calls at a time as are allowed, and which of them each change
+/// belongs to.
+fn providers(plan: &Plan, origin: Moment, limits: &Limits) -> (Vec<Provider>, Vec<usize>) {
     let mut providers: Vec<Provider> = Vec::new();
     let mut known: BTreeMap<&ProviderAlias, usize> = BTreeMap::new();
     let mut provider_of = Vec::with_capacity(plan.changes.len());
     for change in &plan.changes {
         let alias = &change.key.provider;
         let provider = *known.entry(alias).or_insert_with(|| {
+            let bounds = limits.calls.get(alias).copied().unwrap_or_default();
+            let most = bounds.max_in_flight.get();
             providers.push(Provider {
                 alias: alias.clone(),
                 poll: Poll::new(origin),
@@ -201,6 +203,7 @@ fn providers(plan: &Plan, origin: Moment, most: usize) -> (Vec<Provider>, Vec<us
                 calls_wait_until: Moment::ZERO,
                 starts: Gate::new(most),
                 stops: Gate::new(most),
+                batch_above: bounds.batch_above,
             });
             providers.len() - 1
         });

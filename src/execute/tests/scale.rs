@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::sketch::Sketch;
 use super::twin::{Blind, Fate, Machine, Play, Played, Twin, ms, plan_for, play, secs};
 use crate::cloud::{Advice, Refusal};
-use crate::execute::{Failure, Limits, Outcome};
+use crate::execute::{CallBounds, Failure, Limits, Outcome};
 use crate::fleet::{Desired, Goal, Power, ProviderAlias, Strength};
 
 /// Layers of entries with so many instances each; every layer needs the one before it.
@@ -78,7 +78,7 @@ fn standing_in_line_for_a_call_is_no_failure() {
     let mut twin = stopped(&desired, secs(3));
     twin.latency = secs(5);
     let plan = plan_for(&desired, &twin);
-    let limits = Limits { batch_above: 0, ..Limits::default() };
+    let limits = Limits::of_main(CallBounds { batch_above: 0, ..CallBounds::default() });
     let played = play(&plan, twin, &Play { limits, ..Play::default() });
     assert!(played.ended_at > secs(60), "16 at a time, 5 s each: {:?}", played.ended_at);
     assert!(played.report.meets_every_goal(&plan));

@@ -2,7 +2,7 @@
 
 use crate::cloud::{Advice, Refusal};
 use crate::execute::event::{EventKind, Failure};
-use crate::execute::{Limits, Outcome, Report};
+use crate::execute::{CallBounds, Limits, Outcome, Report};
 use crate::fleet::{AtOnce, Goal, InstanceId, Power, Strength};
 use crate::plan::Plan;
 
@@ -117,7 +117,7 @@ fn throttled_calls_wait_together_while_one_probe_a_second_goes_out() {
     let mut twin = fleet(&desired, &Power::Stopped, secs(5));
     twin.throttled = vec![(secs(0), secs(5))];
     let plan = plan_for(&desired, &twin);
-    let limits = Limits { batch_above: 0, ..Limits::default() };
+    let limits = Limits::of_main(CallBounds { batch_above: 0, ..CallBounds::default() });
     let played = play(&plan, twin, &Play { limits, ..Play::default() });
     assert!(played.report.meets_every_goal(&plan));
     let refused = played.twin.refused.len();
@@ -148,7 +148,7 @@ fn many_that_are_due_at_one_moment_travel_together() {
     expected.extend([1, 1, 1, 50, 100, 100]);
     assert_eq!(requests, expected);
 
-    let limits = Limits { batch_above: 0, ..Limits::default() };
+    let limits = Limits::of_main(CallBounds { batch_above: 0, ..CallBounds::default() });
     let played = play(&plan, twin, &Play { limits, ..Play::default() });
     assert!(played.twin.requests.iter().all(|calls| *calls == 1), "0 means never");
 }

@@ -270,7 +270,7 @@ pub(super) struct Play<'a> {
 /// Plays a whole run. Panics if it does not end within a simulated day or a million turns.
 pub(super) fn play(plan: &Plan, mut twin: Twin, play: &Play<'_>) -> Played {
     let expected = |change: &Change| play.expected.and_then(|expected| expected(change));
-    let mut run = Run::new(plan, play.age, play.limits, expected);
+    let mut run = Run::new(plan, play.age, &play.limits, expected);
     let mut now = play.age;
     let mut pending: BinaryHeap<Reverse<(Duration, usize)>> = BinaryHeap::new();
     let mut work: HashMap<usize, Pending> = HashMap::new();

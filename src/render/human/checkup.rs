@@ -17,7 +17,7 @@ const LONGEST: usize = 1_900;
 #[must_use]
 pub fn checkup(checks: &[Check], style: Style) -> String {
     let mut text = String::new();
-    for Check { name, finding, detail, remedy } in checks {
+    for Check { name, provider, finding, detail, remedy } in checks {
         let ink = match finding {
             Finding::Ok => Ink::Up,
             Finding::Warning => Ink::Caution,
@@ -25,8 +25,10 @@ pub fn checkup(checks: &[Check], style: Style) -> String {
             Finding::Skipped => Ink::Aside,
         };
         let word = format!("{:FINDING$}", finding.word());
+        let about = provider.as_ref().map_or_else(String::new, |alias| format!("{alias}: "));
+        let detail = words::short(detail, LONGEST);
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{}  {name:NAME$}  {}", style.paint(ink, word), words::short(detail, LONGEST));
+        let _ = writeln!(text, "{}  {name:NAME$}  {about}{detail}", style.paint(ink, word));
         if let Some(remedy) = remedy {
             let _ = writeln!(text, "{:FINDING$}  {:NAME$}  -> {}", "", "", words::short(remedy, LONGEST));
         }

@@ -267,9 +267,9 @@ error: entry "数据" names no instance
  --> powerform.yaml:2:14
   |
 2 | instances: { "数据": {}, "a\u{202e}": 2 }
-  |              ^^^^^^ neither `id` nor `ids` is here
+  |              ^^^^^^ neither `id` nor `ids` nor `select` is here
   |
-  = help: add `id: i-...` for one instance, `ids: [i-..., i-...]` for several
+  = help: add `id: i-...` for one instance, `ids: [i-..., i-...]` for several, or `select: { tags: ... }`
 
 error: "a\u{202e}" is not an entry name
  --> powerform.yaml:2:24

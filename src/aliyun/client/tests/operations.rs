@@ -1,7 +1,9 @@
 //! Operations in every dialect, searches, batches, rehearsals, and turns.
 
 use super::*;
-use crate::aliyun::request::{Carriage, Filter, Format, Signature};
+use crate::aliyun::request::{Carriage, Format, Signature};
+use crate::cloud::Search as _;
+use crate::fleet::Selector;
 
 fn xml(status: u16, body: &str) -> Reply {
     Reply::Say(status, "Content-Type: text/xml;charset=utf-8\r\n", body.to_owned())
@@ -229,16 +231,16 @@ async fn a_search_takes_all_pages_by_number_or_by_token() {
     ];
     for (script, calls) in [(by_number, 3), (by_token, 3), (moved, 5)] {
         let server = Server::start(script).await;
-        let filter = Filter { name: Some("batch-*".to_owned()), ..Filter::default() };
+        let filter = Selector { name: Some("batch-*".to_owned()), ..Selector::default() };
         let found = client_of(&server.address).find(&filter).await.expect("a search");
-        let found: Vec<&str> = found.iter().map(|sighting| sighting.id.as_str()).collect();
+        let found: Vec<&str> = found.iter().map(|found| found.sighting.id.as_str()).collect();
         assert_eq!(found, numbered);
         let requests = server.requests();
         assert_eq!(requests.len(), calls);
         assert!(requests.iter().all(|request| request["InstanceName"] == "batch-*"));
     }
     let server = Server::start(vec![page(&["i-1"], r#","TotalCount":18446744073709551615"#)]).await;
-    let refusal = client_of(&server.address).find(&Filter::default()).await.expect_err("too many");
+    let refusal = client_of(&server.address).find(&Selector::default()).await.expect_err("too many");
     assert_eq!((refusal.advice, server.requests().len()), (Advice::Final, 1));
 }
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestCaseError, TestError, TestRng, TestRunner};
 
-use crate::execute::{Event, Execution, Limits, execute};
+use crate::execute::{CallBounds, Event, Execution, Limits, execute};
 use crate::fleet::{Actual, Desired, InstanceKey, Region, Seen, Sighting};
 use crate::plan::{Change, plan};
 use case::{Case, Weather};
@@ -72,11 +72,10 @@ fn trial(case: &Case) -> Result<(), String> {
             .collect();
         let expected =
             |change: &Change| Some(Duration::from_millis(takes.get(&change.key.id)?.expected? * 100));
-        let limits = Limits {
-            parallelism: case.parallelism.and_then(NonZeroUsize::new),
-            max_in_flight: NonZeroUsize::new(case.max_in_flight).unwrap_or(NonZeroUsize::MIN),
-            batch_above: case.batch_above,
-        };
+        let max_in_flight = NonZeroUsize::new(case.max_in_flight).unwrap_or(NonZeroUsize::MIN);
+        let calls = CallBounds { max_in_flight, batch_above: case.batch_above };
+        let parallelism = case.parallelism.and_then(NonZeroUsize::new);
+        let limits = Limits { parallelism, ..Limits::of_main(calls) };
         let age = Duration::from_secs(case.age);
         let execution = Execution { plan: &plan, age, limits, expected: &expected };
         let mut events: Vec<Event> = Vec::new();

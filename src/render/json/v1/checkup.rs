@@ -16,6 +16,8 @@ pub fn checkup(checks: &[Check]) -> String {
     #[derive(Serialize)]
     struct Item<'a> {
         name: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        provider: Option<&'a str>,
         status: &'static str,
         detail: &'a str,
         remedy: Option<&'a str>,
@@ -24,6 +26,7 @@ pub fn checkup(checks: &[Check]) -> String {
         .iter()
         .map(|check| Item {
             name: check.name,
+            provider: check.provider.as_deref(),
             status: check.finding.word(),
             detail: &check.detail,
             remedy: check.remedy.as_deref(),
@@ -38,10 +41,11 @@ mod tests {
 
     #[test]
     fn the_document_has_every_check_with_its_status_and_remedy() {
-        let checks = [Check::ok("endpoint", "it"), Check::warning("clock", "late", "set it")];
+        let of_hk = Check { provider: Some("hk".to_owned()), ..Check::warning("clock", "late", "set it") };
+        let checks = [Check::ok("endpoint", "it"), of_hk];
         assert_eq!(
             checkup(&checks),
-            r#"{"format_version":"1.0","checks":[{"name":"endpoint","status":"ok","detail":"it","remedy":null},{"name":"clock","status":"warning","detail":"late","remedy":"set it"}]}"#
+            r#"{"format_version":"1.0","checks":[{"name":"endpoint","status":"ok","detail":"it","remedy":null},{"name":"clock","provider":"hk","status":"warning","detail":"late","remedy":"set it"}]}"#
         );
     }
 }
