@@ -13,7 +13,8 @@
 //!   named; `parameters`, those of a power call or of STS; `answer`: `accepted`, or the error code, or `unserved`
 //!   where a fault kept the request away; `request_id`; `answered`: false where a fault kept the true answer from the
 //!   client; `faults`: the positions of the faults that counted this request; `phases`: what an accepted power call
-//!   leads to; `items`, of a batch: for every instance that it names `instance`, `answer` and `phases`.
+//!   leads to; `items`, of a batch: for every instance that it names `instance`, `answer` and `phases`; `invocation`,
+//!   of an accepted RunCommand: which command runs where, and what it is when.
 //! - `set`: the status of `instance` was changed by someone else, to `phases`.
 //! - `lock`, `unlock`: an operation lock was put on (`reason`) or all were taken off `instance`.
 //! - `scheduled`: the fault that was due is done; the `set`, `lock` and `unlock` lines before it are its doing.
@@ -129,6 +130,98 @@ pub struct RequestLine {
     /// Of a batch: what became of each instance that it names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<ItemLine>,
+    /// Of RunCommand: the command that runs from then on, where it was accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invocation: Option<Box<Invocation>>,
+}
+
+/// A command that runs in some instances.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invocation {
+    /// Its `InvokeId`.
+    pub id: String,
+    /// Its `CommandId`.
+    pub command: String,
+    /// The region of its instances.
+    pub region: String,
+    /// What is run.
+    pub content: String,
+    /// The `ClientToken` of the call, if it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// What it is in each instance, in the order of the call.
+    pub instances: Vec<Invoked>,
+}
+
+/// A command in one instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invoked {
+    /// Which.
+    pub instance: String,
+    /// The position of the account's answer that it is given, from 0; none where no answer is for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<usize>,
+    /// Its statuses, the earliest first; never empty.
+    pub stages: Vec<Stage>,
+    /// What it exits with, if it exits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<u8>,
+    /// What it says.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub output: String,
+    /// The error code that it ends with, where it does not end well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// What a command is from a moment on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// From when.
+    pub from: Timestamp,
+    /// What.
+    pub status: InvocationStatus,
+}
+
+/// What a command is in one instance, in the words of ECS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InvocationStatus {
+    /// Not delivered yet.
+    Pending,
+    /// It runs.
+    Running,
+    /// It exited with 0.
+    Success,
+    /// It exited with anything else.
+    Failed,
+    /// It was never delivered.
+    Aborted,
+    /// It cannot go on.
+    Error,
+    /// It took longer than it was given.
+    Timeout,
+}
+
+impl InvocationStatus {
+    /// The word of ECS.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Running => "Running",
+            Self::Success => "Success",
+            Self::Failed => "Failed",
+            Self::Aborted => "Aborted",
+            Self::Error => "Error",
+            Self::Timeout => "Timeout",
+        }
+    }
+
+    /// Whether it stays.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Pending | Self::Running)
+    }
 }
 
 /// What became of one instance of a batch.
@@ -170,6 +263,9 @@ pub struct Snapshot {
     /// For each limited action and region (as `action/region`) its latest window (counted from the epoch) and the
     /// calls in it.
     pub windows: BTreeMap<String, (i64, u64)>,
+    /// The commands that were run, the earliest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invocations: Vec<Invocation>,
 }
 
 /// What is remembered of one instance.

@@ -1,6 +1,6 @@
 //! Error codes: the HTTP status and the message that ECS documents for each.
 //!
-//! Facts: the error tables of StartInstance, StopInstance, StartInstances, StopInstances, the reads, AssumeRole and
+//! Facts: the error tables of StartInstance, StopInstance, StartInstances, StopInstances, the reads, Cloud Assistant, AssumeRole and
 //! AssumeRoleWithOIDC, and the table of common errors. A code that is not here can still be given by a fault; it is answered with status 400.
 
 use std::time::Duration;
@@ -217,6 +217,19 @@ const TABLE: &[(&str, u16, &str)] = &[
     ("Abs.InvalidInstanceIds.MalFormed", 403, "The specified InstanceIds are not well formed."),
     ("InvalidAcceptLanguage.NotFound", 404, "The specified AcceptLanguage does not exist."),
     ("InvalidResourceType.NotFound", 404, "The specified ResourceType does not exist."),
+    // Cloud Assistant.
+    ("RegionId.ApiNotSupported", 400, "The api is not supported in this region."),
+    ("ClientNeedUpgrade", 400, "The Cloud Assistant client of the instance has to be upgraded."),
+    (
+        "InvalidInstance.NotMatch",
+        403,
+        "The specified instance is not running, or does not match the command.",
+    ),
+    ("InstanceIds.ExceedLimit", 403, "The number of instances exceeds the limit of 100."),
+    ("InvalidCmdType.NotFound", 403, "The specified type of the command does not exist."),
+    ("CmdCount.ExceedQuota", 403, "The total number of commands in the current region exceeds the quota."),
+    ("InvalidInstance.NotFound", 404, "The specified instance does not exist."),
+    ("InternalError.Dispatch", 500, "The command could not be dispatched."),
     // STS.
     ("InvalidParameter.RoleArn", 400, "The parameter RoleArn is wrongly formed."),
     ("InvalidParameter.RoleSessionName", 400, "The parameter RoleSessionName is wrongly formed."),

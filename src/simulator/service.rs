@@ -387,7 +387,7 @@ impl Room {
 fn struck<'r>(action: &'r str, subject: &Subject, ids: &'r [&'r str]) -> Struck<'r> {
     let item_action = match subject {
         Subject::Batch { item_action, .. } => Some(*item_action),
-        Subject::Power(_) | Subject::Read(_) | Subject::Other => None,
+        Subject::Power(_) | Subject::Command(_) | Subject::Read(_) | Subject::Other => None,
     };
     Struck { action, ids, item_action }
 }
@@ -423,7 +423,9 @@ fn log(
     let parameters = || LOGGED.iter().filter_map(given).collect();
     let (instance, ids, parameters, items) = match subject {
         Subject::Power(id) => (id, None, parameters(), Vec::new()),
-        Subject::Batch { ids, .. } => (None, Some(ids.len()), parameters(), items(ids, done, &answer)),
+        Subject::Batch { ids, .. } | Subject::Command(ids) => {
+            (None, Some(ids.len()), parameters(), items(ids, done, &answer))
+        }
         Subject::Read(ids) => (None, ids.map(|ids| ids.len()), BTreeMap::new(), Vec::new()),
         Subject::Other => (None, None, parameters(), Vec::new()),
     };
@@ -439,6 +441,7 @@ fn log(
         faults,
         phases: done.map(|done| done.phases.clone()).unwrap_or_default(),
         items,
+        invocation: done.and_then(|done| done.invocation.clone()).map(Box::new),
     })
 }
 

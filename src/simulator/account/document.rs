@@ -167,6 +167,32 @@ pub(super) struct Instance {
     pub(super) private_ip: Option<Text>,
     #[serde(default)]
     pub(super) listen: Vec<Spanned<Listen>>,
+    #[serde(default)]
+    pub(super) assistant: Assistant,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Assistant {
+    pub(super) online: Option<bool>,
+    pub(super) delay: Option<Text>,
+    #[serde(default)]
+    pub(super) answers: Vec<CommandAnswer>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CommandAnswer {
+    #[serde(default)]
+    pub(super) when: String,
+    pub(super) exit: Option<Spanned<i64>>,
+    #[serde(default)]
+    pub(super) output: String,
+    pub(super) delay: Option<Text>,
+    pub(super) after: Option<Text>,
+    pub(super) times: Option<Spanned<u64>>,
+    #[serde(default)]
+    pub(super) hang: bool,
 }
 
 #[derive(Deserialize)]

@@ -22,6 +22,7 @@
 //!   - id: i-bp1web
 //!     private_ip: 127.0.0.2                         # with listen: it is on loopback, 127.0.0.1 if not said
 //!     listen: [{ tcp: 5432, after: 3s, flap: 2s }, { http: 8080, path: /healthz, status: 200, body: ok }]   # hang: true
+//!     assistant: { online: true, delay: 1s, answers: [{ when: pg_isready, exit: 0, output: ok, after: 5s, times: 2 }] }
 //! faults:
 //!   - { action: StartInstance, instance: i-bp1db, nth: 1, times: 2, error: InternalError }    # in batches: that item
 //!   - { action: StartInstance, throttle: 5s, retry_after: true }      # from the first on; or at: 10s, or nth: 3
@@ -190,6 +191,36 @@ pub(super) struct Instance {
     pub(super) private_ip: Option<String>,
     /// What it listens with while it is up, in the order of the file.
     pub(super) listeners: Vec<Listener>,
+    /// What runs commands in it.
+    pub(super) assistant: Assistant,
+}
+
+/// The agent of Cloud Assistant in a machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Assistant {
+    /// Whether it takes commands.
+    pub(super) online: bool,
+    /// How long a command takes that no answer is given for.
+    pub(super) delay: Duration,
+    /// What commands come to, in the order of the file. One that none is for succeeds, and says nothing.
+    pub(super) answers: Vec<CommandAnswer>,
+}
+
+/// What commands of some kind come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CommandAnswer {
+    /// What their text contains.
+    pub(super) when: String,
+    pub(super) exit: u8,
+    pub(super) output: String,
+    /// How long they take.
+    pub(super) delay: Duration,
+    /// Sooner than so long after the machine began to run, they exit with 1.
+    pub(super) after: Duration,
+    /// How many commands it is for; `None` is without an end.
+    pub(super) times: Option<u64>,
+    /// They never end by themselves.
+    pub(super) hangs: bool,
 }
 
 /// What a machine listens with on its private address while it is up.

@@ -366,3 +366,46 @@ fn what_cannot_be_listened_with_is_named_with_its_place() {
         assert!(found.starts_with(expected), "expected {expected:?}, found {found:?}");
     }
 }
+
+#[test]
+fn what_commands_come_to_is_read() {
+    let account = read(&with(
+        "instances:
+  - id: i-a
+    assistant:
+      online: false
+      delay: 1s
+      answers: [{ when: x, exit: 3, output: no, delay: 2s, after: 5s, times: 2 }, { when: y, hang: true }]
+  - { id: i-b }",
+    ));
+    let answer = CommandAnswer {
+        when: "y".to_owned(),
+        exit: 0,
+        output: String::new(),
+        delay: Duration::from_secs(1),
+        after: Duration::ZERO,
+        times: None,
+        hangs: true,
+    };
+    let first = CommandAnswer {
+        when: "x".to_owned(),
+        exit: 3,
+        output: "no".to_owned(),
+        delay: Duration::from_secs(2),
+        after: Duration::from_secs(5),
+        times: Some(2),
+        hangs: false,
+    };
+    let expected = Assistant { online: false, delay: Duration::from_secs(1), answers: vec![first, answer] };
+    assert_eq!(account.instances[0].assistant, expected);
+    let usual = Assistant { online: true, delay: Duration::from_millis(200), answers: Vec::new() };
+    assert_eq!(account.instances[1].assistant, usual);
+    let found = problems(&with(
+        "instances: [{ id: i-a, assistant: { delay: soon, answers: [{ exit: 256 }, { times: 0 }] } }]",
+    ));
+    for (found, expected) in found.iter().zip(["is not a duration", "256 is not an exit status", "no times"])
+    {
+        assert!(found.contains(expected), "expected {expected:?}, found {found:?}");
+    }
+    assert_eq!(found.len(), 3);
+}

@@ -1,8 +1,10 @@
 //! The operations: from the parameters of a request to what it reads or changes. Pure: the world and the moment are
 //! arguments, and nothing changes until what was decided is in the log.
 
+mod assistant;
 mod batch;
 mod describe;
+mod page;
 mod power;
 mod regions;
 mod sts;
@@ -14,14 +16,16 @@ use jiff::Timestamp;
 use super::answer::Value;
 use super::guard::Asked;
 use super::keys::Caller;
-use super::log::Phase;
+use super::log::{Invocation, Phase};
 use super::refusal::Refusal;
 use super::request::Parameters;
 use super::world::{Strikes, World};
 
-/// The parameters that the log keeps of whatever is not a read. None is a secret.
-pub(super) const LOGGED: [&str; 10] = [
+/// The parameters that the log keeps of whatever is not a read. None is a secret; what a command is made of is kept
+/// with its invocation.
+pub(super) const LOGGED: [&str; 13] = [
     "BatchOptimization",
+    "ContentEncoding",
     "DryRun",
     "DurationSeconds",
     "ForceStop",
@@ -31,6 +35,8 @@ pub(super) const LOGGED: [&str; 10] = [
     "RoleArn",
     "RoleSessionName",
     "StoppedMode",
+    "Timeout",
+    "Type",
 ];
 
 /// What an operation belongs to.
@@ -98,6 +104,13 @@ const OPERATIONS: &[Operation] = &[
     ecs("StopInstance", power::one_instance, power::stop_instance),
     ecs("StartInstances", batch::started, batch::start_instances),
     ecs("StopInstances", batch::stopped, batch::stop_instances),
+    ecs("RunCommand", assistant::commanded, assistant::run_command),
+    ecs("DescribeInvocationResults", assistant::asked_about, assistant::describe_invocation_results),
+    ecs(
+        "DescribeCloudAssistantStatus",
+        describe::listed_by_number,
+        assistant::describe_cloud_assistant_status,
+    ),
     sts("AssumeRole", false, sts::assume_role),
     sts("AssumeRoleWithOIDC", true, sts::assume_role_with_oidc),
     sts("GetCallerIdentity", false, sts::get_caller_identity),
@@ -156,6 +169,8 @@ pub(super) enum Subject {
         /// Which; each once.
         ids: Vec<String>,
     },
+    /// A command in these instances.
+    Command(Vec<String>),
     /// A read of these instances, or of all.
     Read(Option<Vec<String>>),
     /// No instance at all.
@@ -167,7 +182,7 @@ impl Subject {
     pub(super) fn ids(&self) -> Vec<&str> {
         match self {
             Self::Power(id) => id.iter().map(String::as_str).collect(),
-            Self::Batch { ids, .. } => ids.iter().map(String::as_str).collect(),
+            Self::Batch { ids, .. } | Self::Command(ids) => ids.iter().map(String::as_str).collect(),
             Self::Read(ids) => ids.iter().flatten().map(String::as_str).collect(),
             Self::Other => Vec::new(),
         }
@@ -216,6 +231,8 @@ pub(super) struct Done {
     pub(super) phases: Vec<Phase>,
     /// What became of each instance of a batch.
     pub(super) items: Vec<Item>,
+    /// The command that runs from now on.
+    pub(super) invocation: Option<Invocation>,
 }
 
 /// One instance of a batch.

@@ -4,6 +4,7 @@
 //! No timers run here. What a machine will be is known when a call is accepted and is kept as *phases*, each from a
 //! moment on; its status is looked up in them.
 
+mod commands;
 mod limits;
 mod listening;
 mod machine;
@@ -19,12 +20,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub(super) use self::commands::Command;
+use self::commands::Commands;
 pub(super) use self::listening::{Listening, Place};
 pub(super) use self::machine::{Machine, Shown};
 pub(super) use self::power::PowerCall;
 pub(super) use self::strikes::{Strike, Strikes, Struck};
 use super::account::{Account, Change, Instance};
-use super::log::{LogEvent, LogLine, Phase, RequestLine, Snapshot};
+use super::log::{Invocation, LogEvent, LogLine, Phase, RequestLine, Snapshot};
 use super::status::{Status, StoppedMode};
 
 /// The simulated cloud.
@@ -45,6 +48,7 @@ pub(super) struct World {
     scheduled_done: usize,
     /// For each limited action and region its latest window and the calls in it.
     windows: BTreeMap<String, (i64, u64)>,
+    commands: Commands,
 }
 
 /// A change that is due by itself.
@@ -94,6 +98,7 @@ impl World {
             schedule,
             scheduled_done: 0,
             windows: BTreeMap::new(),
+            commands: Commands::default(),
         }
     }
 
@@ -223,12 +228,16 @@ impl World {
         for item in &request.items {
             self.enter(&item.instance, &item.phases, at);
         }
+        if let Some(invocation) = &request.invocation {
+            self.commands.add(Invocation::clone(invocation));
+        }
     }
 
     fn enter(&mut self, instance: &str, phases: &[Phase], at: Timestamp) {
         let oldest_shown = at.checked_sub(self.account.longest_lag()).unwrap_or(Timestamp::MIN);
         if let Some(machine) = self.machine(instance) {
             machine.enter(phases, at, oldest_shown);
+            self.commands.interrupt(instance, phases);
         }
     }
 
@@ -253,6 +262,7 @@ impl World {
             since: self.fault_since.clone(),
             scheduled: self.scheduled_done,
             windows: self.windows.clone(),
+            invocations: self.commands.since(self.latest),
         }
     }
 
@@ -268,5 +278,6 @@ impl World {
         self.fault_since.clone_from(&snapshot.since);
         self.scheduled_done = snapshot.scheduled;
         self.windows.clone_from(&snapshot.windows);
+        self.commands = snapshot.invocations.iter().cloned().collect();
     }
 }

@@ -51,6 +51,7 @@ pub(super) fn request(action: &str, instance: Option<&str>, phases: Vec<Phase>) 
         faults: Vec::new(),
         phases,
         items: Vec::new(),
+        invocation: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! From what was written to what it means, with every problem at once.
 
 mod access;
+mod assistant;
 mod faults;
 mod listen;
 
@@ -213,6 +214,7 @@ fn instance(
         public_ip: written.public_ip,
         private_ip,
         listeners,
+        assistant: assistant::assistant(written.assistant, problems),
         id: Arc::from(id),
     }
 }

@@ -2,12 +2,11 @@
 
 mod fields;
 mod filter;
-mod page;
 
 use std::collections::HashSet;
 
 use self::filter::Filter;
-use self::page::{Cut, Page};
+use super::page::{Cut, Page};
 use super::{Call, Done, Subject, regions};
 use crate::simulator::answer::Value;
 use crate::simulator::refusal::Refusal;
@@ -16,6 +15,9 @@ use crate::simulator::world::Shown;
 
 /// How many instances one request may name.
 pub(super) const MOST_IDS: usize = 100;
+
+/// The sizes of pages that a token can lead to.
+const PAGES: std::ops::RangeInclusive<usize> = 10..=100;
 
 /// The ids of `InstanceIds`, a JSON array.
 pub(super) fn listed_in_json(parameters: &Parameters) -> Subject {
@@ -40,7 +42,7 @@ pub(super) fn describe_instances(call: &Call<'_>) -> Result<Done, Refusal> {
     let region = regions::required(world, parameters)?;
     let ids = json_ids(parameters)?;
     let filter = Filter::read(region, parameters)?;
-    let page = Page::read(parameters, 100, world.account().quirks)?;
+    let page = Page::read(parameters, PAGES, world.account().quirks)?;
     let denied = call.is_denied("DescribeInstances");
     if parameters.truth("DryRun")? {
         return Err(Refusal::of(if denied { "Forbidden.RAM" } else { "DryRunOperation" }));

@@ -1,6 +1,7 @@
 //! What each operation makes of its parameters. This file has the account, how to call, and the reads and calls of
 //! single instances.
 
+mod assistant;
 mod batches;
 mod identity;
 mod tokens;
@@ -295,7 +296,7 @@ proptest! {
 
     /// Nothing that a client sends ends in anything but an answer.
     #[test]
-    fn any_request_gets_an_answer(query in "(RegionId=cn-hangzhou&)?((InstanceIds|InstanceId|InstanceId\\.1|NextToken|MaxResults|RoleArn|RoleSessionName|DurationSeconds|BatchOptimization|Tag\\.1\\.Key|InstanceName|PageNumber|PageSize|Status)=\\PC{0,20}&?){0,4}") {
+    fn any_request_gets_an_answer(query in "(RegionId=cn-hangzhou&)?(Type=RunShellScript&)?((CommandContent|InvokeId|Timeout|InstanceIds|InstanceId|InstanceId\\.1|NextToken|MaxResults|RoleArn|RoleSessionName|DurationSeconds|BatchOptimization|Tag\\.1\\.Key|InstanceName|PageNumber|PageSize|Status)=\\PC{0,20}&?){0,4}") {
         let world = park();
         if Parameters::read(&query, "").is_err() { return Ok(()) }
         for action in actions() {

@@ -1,6 +1,7 @@
 //! Over a real socket, with a real client. This file has the account, the server and the client of the tests.
 
 mod batches;
+mod commands;
 mod identity;
 mod listening;
 mod sharing;

@@ -1,5 +1,7 @@
 //! Which part of a list an answer holds: pages by number, or the one that a token leads to.
 
+use std::ops::RangeInclusive;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
@@ -8,13 +10,9 @@ use crate::simulator::account::Quirks;
 use crate::simulator::answer::Value;
 use crate::simulator::refusal::Refusal;
 use crate::simulator::request::Parameters;
-use crate::simulator::world::Shown;
 
-/// How many entries a page holds where the request does not say, and the fewest that a token can lead to.
+/// How many entries a page holds where the request does not say.
 const USUAL_PAGE: usize = 10;
-
-/// The most entries that a token can lead to.
-const LARGEST_PAGE: usize = 100;
 
 /// What may differ between the requests of one listing.
 const NOT_FILTERS: [&str; 18] = [
@@ -57,8 +55,8 @@ pub(super) struct Token {
 }
 
 /// One page.
-pub(super) struct Cut<'w> {
-    pub(super) shown: Vec<Shown<'w>>,
+pub(super) struct Cut<T> {
+    pub(super) shown: Vec<T>,
     /// Empty where this is the last.
     pub(super) next: String,
     /// What the answer says about the page.
@@ -66,16 +64,22 @@ pub(super) struct Cut<'w> {
 }
 
 impl Page {
-    /// With a token or `MaxResults`, page numbers are ignored.
-    pub(super) fn read(parameters: &Parameters, largest: usize, quirks: Quirks) -> Result<Self, Refusal> {
+    /// With a token or `MaxResults`, page numbers are ignored. `sizes` are those that a token can lead to; that of a
+    /// numbered page may be smaller.
+    pub(super) fn read(
+        parameters: &Parameters,
+        sizes: RangeInclusive<usize>,
+        quirks: Quirks,
+    ) -> Result<Self, Refusal> {
         let (token, most) = (parameters.value("NextToken"), parameters.value("MaxResults"));
         if token.is_none() && most.is_none() {
-            return Self::numbered(parameters, largest);
+            return Self::numbered(parameters, *sizes.end());
         }
         let wrong = || Refusal::invalid("MaxResults", "it is not a number");
-        let most: i64 = most.map_or(Ok(0), |text| text.parse().map_err(|_| wrong()))?;
+        let most = most.map(|text| text.parse::<i64>().map_err(|_| wrong())).transpose()?;
+        let most = most.map_or(USUAL_PAGE, |most| usize::try_from(most).unwrap_or_default());
         // Too few and too many are silently put right.
-        let size = usize::try_from(most).unwrap_or_default().clamp(USUAL_PAGE, LARGEST_PAGE);
+        let size = most.clamp(*sizes.start(), *sizes.end());
         let filters = filters(parameters);
         let token = match token {
             None => Token { place: 0, after_empty: false, filters },
@@ -110,7 +114,7 @@ impl Page {
     }
 
     /// Takes the page from the candidates, each with its place.
-    pub(super) fn cut<'w>(self, candidates: impl Iterator<Item = (usize, Shown<'w>)>) -> Cut<'w> {
+    pub(super) fn cut<T>(self, candidates: impl Iterator<Item = (usize, T)>) -> Cut<T> {
         match self {
             Self::Numbered { number, size } => {
                 let first = (number - 1).saturating_mul(size);
@@ -134,7 +138,7 @@ impl Page {
                 }
                 let size = if quirks.empty_pages { size / 2 } else { size };
                 let mut candidates = candidates;
-                let shown: Vec<Shown<'w>> = candidates.by_ref().take(size).map(|(_, shown)| shown).collect();
+                let shown: Vec<T> = candidates.by_ref().take(size).map(|(_, shown)| shown).collect();
                 let next = candidates
                     .next()
                     .map_or(String::new(), |(place, _)| Token { place, after_empty: false, filters }.text());
