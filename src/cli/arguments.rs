@@ -316,9 +316,9 @@ pub(super) struct Serve {
     /// The address to listen on; port 0 picks a free one, which is printed
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub(super) listen: String,
-    /// The account file
-    #[arg(long, value_name = "FILE")]
-    pub(super) account: PathBuf,
+    /// The account file; may be repeated: whose key signs a request decides whose instances it sees
+    #[arg(long = "account", value_name = "FILE", required = true)]
+    pub(super) accounts: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,5 +1,6 @@
 //! `powerform simulator`: serves a simulated ECS on this machine, or clicks in it as someone else.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -62,7 +63,8 @@ fn check_status(word: &str) -> anyhow::Result<bool> {
 }
 
 async fn serve(session: &Session<'_>, arguments: &Serve) -> Result<Exit, Failure> {
-    let simulator = simulator::Simulator::open(&session.path(&arguments.account))?;
+    let files: Vec<PathBuf> = arguments.accounts.iter().map(|account| session.path(account)).collect();
+    let simulators = simulator::Simulator::open_all(&files)?;
     let context = || format!("cannot listen on {}", arguments.listen);
     let address = lookup_host(&arguments.listen).await.with_context(context)?.next().with_context(context)?;
     if !address.ip().is_loopback() {
@@ -74,10 +76,16 @@ async fn serve(session: &Session<'_>, arguments: &Serve) -> Result<Exit, Failure
     }
     let listener = TcpListener::bind(address).await.with_context(context)?;
     let address = listener.local_addr().with_context(context)?;
-    let account = arguments.account.display().to_string();
-    session
-        .console
-        .result(&format!("Serving {} on http://{address} until interrupted.\n", visible(&account)));
-    simulator.serve(listener, session.interruption.asked()).await.context("the simulator has ended")?;
+    let accounts: Vec<String> = arguments
+        .accounts
+        .iter()
+        .map(|account| visible(&account.display().to_string()).to_string())
+        .collect();
+    let accounts = accounts.join(", ");
+    let began =
+        || session.console.result(&format!("Serving {accounts} on http://{address} until interrupted.\n"));
+    simulator::Simulator::serve_all(simulators, listener, began, session.interruption.asked())
+        .await
+        .context("the simulator has ended")?;
     Ok(Exit::Success)
 }

@@ -35,6 +35,24 @@ pub enum SimulatorError {
         /// Everything that is wrong, in the order of the file.
         problems: Vec<Problem>,
     },
+    /// An account file is given twice.
+    #[error("the account file {} is given twice: give it once", path.display())]
+    AccountTwice {
+        /// The account file.
+        path: PathBuf,
+    },
+    /// Two accounts share what only one of them can have.
+    #[error("{} and {} both {what}: {remedy}", first.display(), second.display())]
+    Shared {
+        /// What they both do.
+        what: String,
+        /// What to write instead.
+        remedy: &'static str,
+        /// The account file that came first.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
     /// The memory file cannot be read or written.
     #[error(
         "cannot use the simulator's memory {}: check its permissions, or name another with memory: in the account file",

@@ -8,8 +8,8 @@ mod tests;
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -27,7 +27,8 @@ use tokio::task::JoinSet;
 
 use super::answer::Rendered;
 use super::request::Incoming;
-use super::service::{Delivery, Reply, Service};
+use super::service::{Delivery, Reply};
+use super::together::Together;
 
 /// The largest request body, in bytes. The largest honest one names a hundred instances.
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -45,18 +46,18 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-acs-request-id");
 const RETRY_AFTER: HeaderName = HeaderName::from_static("x-acs-retry-after");
 
 /// How serving ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ended {
     /// It was asked to.
     AsAsked,
-    /// The account file was changed, and another process began its memory anew.
-    Superseded,
+    /// An account file was changed, and another process began this memory of it anew.
+    Superseded(PathBuf),
 }
 
-/// Serves until `shutdown` ends or the account is superseded, then lets requests in progress finish for a moment.
+/// Serves until `shutdown` ends or an account is superseded, then lets requests in progress finish for a moment.
 pub(super) async fn serve(
     listener: TcpListener,
-    service: Arc<Service>,
+    accounts: Together,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<Ended> {
     let address = listener.local_addr()?;
@@ -69,15 +70,14 @@ pub(super) async fn serve(
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
-    let overseer = Arc::clone(&service);
-    let mut superseded = pin!(overseer.superseded());
+    let mut superseded = pin!(accounts.superseded());
     let ended = loop {
         tokio::select! {
             () = &mut shutdown => break Ended::AsAsked,
-            () = &mut superseded => break Ended::Superseded,
+            memory = &mut superseded => break Ended::Superseded(memory),
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(stream, Arc::clone(&service), stopping.clone()));
+                    connections.spawn(connection(stream, accounts.clone(), stopping.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the simulator could not accept a connection");
@@ -97,10 +97,10 @@ pub(super) async fn serve(
     Ok(ended)
 }
 
-async fn connection(stream: TcpStream, service: Arc<Service>, mut stopping: watch::Receiver<bool>) {
+async fn connection(stream: TcpStream, accounts: Together, mut stopping: watch::Receiver<bool>) {
     // Answers are small and awaited: they must not wait for company. A failure only costs time.
     let _ = stream.set_nodelay(true);
-    let answer = service_fn(move |request| respond(Arc::clone(&service), request));
+    let answer = service_fn(move |request| respond(accounts.clone(), request));
     let mut connection = pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
     let stop = async { drop(stopping.wait_for(|stop| *stop).await) };
     let ended = tokio::select! {
@@ -131,7 +131,7 @@ impl fmt::Display for HangUp {
 
 impl Error for HangUp {}
 
-async fn respond(service: Arc<Service>, request: Request<RequestBody>) -> Result<Response<Answer>, HangUp> {
+async fn respond(accounts: Together, request: Request<RequestBody>) -> Result<Response<Answer>, HangUp> {
     let (head, body) = request.into_parts();
     let too_large = body.size_hint().lower() > LARGEST_BODY as u64;
     let body = match Limited::new(body, LARGEST_BODY).collect().await {
@@ -154,6 +154,7 @@ async fn respond(service: Arc<Service>, request: Request<RequestBody>) -> Result
         headers,
         &body,
     );
+    let Some(service) = accounts.of(&incoming) else { return Err(HangUp) };
     let Reply { request_id, delay, delivery, at } = service.answer(incoming).await;
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;

@@ -93,6 +93,12 @@ pub(super) fn find(account: &Account, id: &str, token: Option<&str>) -> Result<K
     })
 }
 
+/// Whether a key with its token is one of the account's, as far as it says of itself.
+pub(super) fn is_of(account: &Account, id: &str, token: Option<&str>) -> bool {
+    let sealed_for = |token| open(account, token).is_some_and(|sealed| sealed.id == id);
+    account.key(id).is_some() || token.is_some_and(sealed_for)
+}
+
 impl Key {
     /// Whether the right token came along, and whether the key is still good.
     ///
@@ -145,9 +151,12 @@ fn secret_of(account: &Account, id: &str) -> String {
 /// What only this account can say about some bytes.
 fn seal(account: &Account, purpose: &str, said: &[u8]) -> [u8; SEAL] {
     // An account file without a key is refused, so there is one.
-    let secret = account.keys.first().map_or("", |key| key.secret.expose_secret());
+    let key = account.keys.first();
+    let secret = key.map_or("", |key| key.secret.expose_secret());
+    // Accounts of one number and one secret, served together, still have keys of their own.
+    let key_id = key.map_or("", |key| key.id.as_str());
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC accepts keys of any length");
-    for part in [account.id.as_bytes(), purpose.as_bytes()] {
+    for part in [account.id.as_bytes(), key_id.as_bytes(), purpose.as_bytes()] {
         mac.update(part);
         mac.update(&[0]);
     }

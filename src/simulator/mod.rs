@@ -13,6 +13,7 @@
 //! | `request`, `refusal`, `answer` | parameters, error codes, JSON and XML |
 //! | `api` | the operations, of ECS and of STS |
 //! | `service` | one request through all of these |
+//! | `together` | several accounts at one address |
 //! | `http` | bytes |
 //! | `listeners` | the sockets of machines that are up |
 
@@ -30,6 +31,7 @@ mod refusal;
 mod request;
 mod service;
 mod status;
+mod together;
 mod world;
 
 use std::fmt;
@@ -123,6 +125,24 @@ impl Simulator {
     pub fn open_with(account_file: &Path, clock: Clock, seed: u64) -> Result<Self, SimulatorError> {
         let account = account::Account::load(account_file)
             .map_err(|error| SimulatorError::of_account(account_file, error))?;
+        Self::of(account, account_file, clock, seed)
+    }
+
+    /// Opens accounts that are to be served at one address, by [`Simulator::serve_all`].
+    ///
+    /// # Errors
+    /// As [`Simulator::open`], and where two of them share what tells them apart: an access key, a memory file, or an
+    /// address that their machines listen on.
+    pub fn open_all(account_files: &[PathBuf]) -> Result<Vec<Self>, SimulatorError> {
+        together::open(account_files)
+    }
+
+    fn of(
+        account: account::Account,
+        account_file: &Path,
+        clock: Clock,
+        seed: u64,
+    ) -> Result<Self, SimulatorError> {
         let memory = account.memory.clone();
         let service =
             Service::open(account, clock, seed).map_err(|error| SimulatorError::of_memory(&memory, error))?;
@@ -189,13 +209,20 @@ impl Simulator {
     /// The listener is not on loopback. Or a request has found that the account file was changed and its memory begun
     /// anew by another process: what is served here is no more.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        let memory = self.memory_file().to_owned();
-        let listeners = listeners::Listeners::of(&self.service).await;
-        let ended = http::serve(listener, self.service, shutdown).await;
-        listeners.close().await;
-        match ended? {
-            http::Ended::AsAsked => Ok(()),
-            http::Ended::Superseded => Err(io::Error::other(SimulatorError::AccountChanged { path: memory })),
-        }
+        Self::serve_all(vec![self], listener, || (), shutdown).await
+    }
+
+    /// The same for several accounts: whose key signed a request decides whose instances it sees. `began` is called
+    /// as soon as requests are served and all machines listen that are up.
+    ///
+    /// # Errors
+    /// As [`Simulator::serve`].
+    pub async fn serve_all(
+        accounts: Vec<Self>,
+        listener: TcpListener,
+        began: impl FnOnce(),
+        shutdown: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        together::serve(accounts, listener, began, shutdown).await
     }
 }

@@ -1,5 +1,6 @@
 //! Whole runs: the built binary, from files to machines and back to exit statuses.
 
+mod accounts;
 mod bounded_patience;
 mod call_counts;
 mod completions;

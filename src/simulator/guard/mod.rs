@@ -45,6 +45,13 @@ pub(super) struct Asked<'r> {
     pub(super) version: Option<&'r str>,
 }
 
+/// The key that a request says it is signed with.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Claimed<'r> {
+    pub(super) key: Option<String>,
+    pub(super) token: Option<&'r str>,
+}
+
 impl Scheme {
     /// A header names the operation in version 3; but the official SDKs send that header with signatures of version 1
     /// as well, so a parameter wins.
@@ -75,6 +82,14 @@ impl Scheme {
         match self {
             Self::Version1 => version1::format(incoming),
             Self::Version3 => Ok(version3::format(incoming)),
+        }
+    }
+
+    /// Whose key the request says that it is signed with; nothing is checked.
+    pub(super) fn claimed(self, incoming: &Incoming) -> Claimed<'_> {
+        match self {
+            Self::Version1 => version1::claimed(incoming),
+            Self::Version3 => version3::claimed(incoming),
         }
     }
 

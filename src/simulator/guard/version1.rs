@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 
-use super::{Asked, Nonce, Passed, check_time};
+use super::{Asked, Claimed, Nonce, Passed, check_time};
 use crate::aliyun::sign;
 use crate::simulator::account::Account;
 use crate::simulator::answer::Format;
@@ -15,6 +15,14 @@ pub(super) fn asked(incoming: &Incoming) -> Asked<'_> {
     match incoming.parameters() {
         Ok(parameters) => Asked { action: parameters.value("Action"), version: parameters.value("Version") },
         Err(_) => Asked::default(),
+    }
+}
+
+pub(super) fn claimed(incoming: &Incoming) -> Claimed<'_> {
+    let Ok(parameters) = incoming.parameters() else { return Claimed::default() };
+    Claimed {
+        key: parameters.value("AccessKeyId").map(str::to_owned),
+        token: parameters.value("SecurityToken"),
     }
 }
 

@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 
-use super::{Asked, Nonce, Passed, check_time};
+use super::{Asked, Claimed, Nonce, Passed, check_time};
 use crate::aliyun::sign::{self, AuthorizationV3};
 use crate::simulator::account::Account;
 use crate::simulator::answer::Format;
@@ -20,6 +20,14 @@ const HASHED_BODY: &str = "x-acs-content-sha256";
 
 pub(super) fn asked(incoming: &Incoming) -> Asked<'_> {
     Asked { action: incoming.header("x-acs-action"), version: incoming.header("x-acs-version") }
+}
+
+pub(super) fn claimed(incoming: &Incoming) -> Claimed<'_> {
+    let authorization = incoming.header("authorization").and_then(sign::read_authorization_v3);
+    Claimed {
+        key: authorization.map(|authorization| authorization.access_key_id),
+        token: incoming.header("x-acs-security-token"),
+    }
 }
 
 /// JSON unless the client would rather have XML and does not take JSON.

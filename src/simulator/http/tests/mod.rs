@@ -5,9 +5,11 @@ mod commands;
 mod identity;
 mod listening;
 mod sharing;
+mod together;
 mod wire;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use reqwest::{Client, Method};
@@ -115,12 +117,17 @@ impl Reply {
 
 impl Server {
     async fn of(simulator: Simulator, hand: Hand) -> Self {
+        Self::of_all(vec![simulator], hand).await
+    }
+
+    async fn of_all(simulators: Vec<Simulator>, hand: Hand) -> Self {
         // Another test may have installed it before.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(simulator.serve(listener, async { drop(stopped.await) }));
+        let task =
+            tokio::spawn(Simulator::serve_all(simulators, listener, || (), async { drop(stopped.await) }));
         let client = Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
         Self { address, client, hand, stop, task }
     }
