@@ -18,7 +18,8 @@ use crate::execute::{Action, Event, EventKind, Execution, Limits, Report, execut
 use crate::fleet::{Address, Desired, Durations, Power, ProviderAlias, Recorded, RecordedInstance, Seen};
 use crate::observe::{LookFailure, observe};
 use crate::plan::{
-    Change, Cycle, Narrowed, NoMatch, Plan, Shape, Verdict, drift_only, narrow, plan, power_off,
+    Change, Cycle, Misselected, Narrowed, NoMatch, Plan, Shape, Verdict, check_selections, drift_only,
+    narrow, plan, power_off,
 };
 use crate::state::{Held, StateError, Store, Writer};
 
@@ -53,6 +54,9 @@ pub enum PreviewError {
     /// The dependencies have a cycle.
     #[error(transparent)]
     Cycle(#[from] Cycle),
+    /// A selection fits too few instances, or one that another entry has.
+    #[error(transparent)]
+    Misselected(#[from] Misselected),
     /// A target or exclude matches nothing.
     #[error(transparent)]
     NoMatch(#[from] NoMatch),
@@ -83,6 +87,7 @@ pub async fn preview<C: Cloud + Search + 'static>(
 ) -> Result<Preview, PreviewError> {
     let looked_at = Instant::now();
     let observation = observe(desired, clouds, unconnected, now).await;
+    check_selections(desired, &observation.actual)?;
     let decide = if shape.power_off { power_off } else { plan };
     let plan = decide(desired, recorded, &observation.actual)?;
     if let Some(recorded) = recorded {

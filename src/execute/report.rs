@@ -79,13 +79,15 @@ impl Report {
     /// Whether every goal of the plan is met now: nothing failed, was skipped, blocked or left out.
     #[must_use]
     pub fn meets_every_goal(&self, plan: &Plan) -> bool {
-        plan.changes.iter().enumerate().all(|(position, change)| match change.verdict {
-            Verdict::InSync | Verdict::Release | Verdict::Any => true,
-            Verdict::Blocked(_) => false,
-            Verdict::Start { .. } | Verdict::Stop { .. } | Verdict::Wait { .. } => matches!(
-                self.outcomes.get(&position),
-                Some(Outcome::Started | Outcome::Stopped | Outcome::Arrived | Outcome::AlreadyThere)
-            ),
-        })
+        let all_known = plan.groups.iter().all(|group| group.not_seen().is_none());
+        all_known
+            && plan.changes.iter().enumerate().all(|(position, change)| match change.verdict {
+                Verdict::InSync | Verdict::Release | Verdict::Any => true,
+                Verdict::Blocked(_) => false,
+                Verdict::Start { .. } | Verdict::Stop { .. } | Verdict::Wait { .. } => matches!(
+                    self.outcomes.get(&position),
+                    Some(Outcome::Started | Outcome::Stopped | Outcome::Arrived | Outcome::AlreadyThere)
+                ),
+            })
     }
 }

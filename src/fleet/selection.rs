@@ -1,6 +1,7 @@
 //! Instances by what they are like, instead of by id.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -42,4 +43,39 @@ pub struct Selector {
 impl Selector {
     /// The most tags that DescribeInstances takes.
     pub const MOST_TAGS: usize = 20;
+}
+
+/// `tags env and role=batch, name batch-*, zone cn-hangzhou-i`: the words of the language. Untrusted text.
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { tags, name, zone, vpc, resource_group, charge } = self;
+        let tags: Vec<String> = tags
+            .iter()
+            .map(|(key, value)| match value {
+                Some(value) => format!("{key}={value}"),
+                None => key.clone(),
+            })
+            .collect();
+        let mut parts = Vec::new();
+        match tags.as_slice() {
+            [] => {}
+            [tag] => parts.push(format!("tag {tag}")),
+            [first @ .., last] => parts.push(format!("tags {} and {last}", first.join(", "))),
+        }
+        let charge = charge.map(|charge| match charge {
+            Charge::PrePaid => "PrePaid".to_owned(),
+            Charge::PostPaid => "PostPaid".to_owned(),
+            Charge::Other => "other".to_owned(),
+        });
+        for (key, value) in [
+            ("name", name),
+            ("zone", zone),
+            ("vpc", vpc),
+            ("resource group", resource_group),
+            ("charge", &charge),
+        ] {
+            parts.extend(value.as_ref().map(|value| format!("{key} {value}")));
+        }
+        if parts.is_empty() { f.write_str("all instances") } else { f.write_str(&parts.join(", ")) }
+    }
 }

@@ -7,10 +7,11 @@ use jiff::Timestamp;
 
 use super::hold_up::{hold_up, is_being_taken_back};
 use super::order::{self, Cycle};
+use super::selection::Before;
 use super::{Block, Change, Drift, Plan, Request, Then, Verdict, Warning, Why};
 use crate::fleet::{
     Actual, Charge, Desired, Entry, EntryIndex, Goal, InstanceKey, LockReason, Power, Recorded,
-    RecordedInstance, Seen, Sighting, StopMode, StoppedMode,
+    RecordedInstance, Seen, Selected, Sighting, StopMode, StoppedMode,
 };
 
 /// Decides about every instance that is wanted or recorded.
@@ -21,15 +22,18 @@ use crate::fleet::{
 /// The entries of a cycle, if the dependencies have one.
 pub fn plan(desired: &Desired, recorded: Option<&Recorded>, actual: &Actual) -> Result<Plan, Cycle> {
     order::check(desired)?;
+    let before = Before::new(desired, recorded);
     let mut changes: Vec<Change> = desired
         .entries
         .iter()
         .enumerate()
-        .flat_map(|(position, entry)| decide_entry(EntryIndex(to_u32(position)), entry, recorded, actual))
+        .flat_map(|(position, entry)| {
+            decide_entry(EntryIndex(to_u32(position)), entry, recorded, actual, &before)
+        })
         .collect();
-    changes.extend(releases(recorded, &changes));
+    changes.extend(releases(recorded, &changes, &before));
     changes.sort_by(|a, b| a.address.cmp(&b.address).then_with(|| a.key.cmp(&b.key)));
-    let groups = order::groups(desired, &changes);
+    let groups = order::groups(desired, actual, &before, &changes);
     hold_up(&groups, &mut changes);
     Ok(Plan { stack: desired.stack.clone(), looked_at: actual.looked_at, changes, groups })
 }
@@ -43,34 +47,37 @@ fn decide_entry(
     entry: &Entry,
     recorded: Option<&Recorded>,
     actual: &Actual,
+    before: &Before<'_>,
 ) -> Vec<Change> {
-    actual
-        .ids_of(index, entry)
-        .iter()
-        .map(|id| {
-            let key = InstanceKey { provider: entry.provider.clone(), id: id.clone() };
-            let seen = actual
-                .instances
-                .get(&key)
-                .cloned()
-                .unwrap_or_else(|| Seen::NotSeen { why: "it was not looked at".to_owned() });
-            let (verdict, warnings) = decide(entry, &seen, actual.looked_at);
-            let record = recorded.and_then(|recorded| recorded.instances.get(&key));
-            Change {
-                address: entry.address_of(id),
-                region: actual.regions.get(&key.provider).cloned(),
-                key,
-                entry: Some(index),
-                goal: Some(entry.goal),
-                why: why(&verdict, entry.goal, record),
-                drift: drift(entry.goal, &seen, record),
-                expected: expected(&verdict, record),
-                seen,
-                verdict,
-                warnings,
-            }
-        })
-        .collect()
+    let not_seen = match actual.selected.get(&index) {
+        Some(Selected::NotSeen { why }) => Some(why.as_str()),
+        Some(Selected::Matched(_)) | None => None,
+    };
+    // Where nobody knows which they are, those of the last apply are as good as any: nothing is done to them.
+    let of_old = before.of(&entry.name).filter(|key| not_seen.is_some() && key.provider == entry.provider);
+    let ids = actual.ids_of(index, entry).iter().chain(of_old.map(|key| &key.id));
+    ids.map(|id| {
+        let key = InstanceKey { provider: entry.provider.clone(), id: id.clone() };
+        let seen = actual.instances.get(&key).filter(|_| not_seen.is_none()).cloned();
+        let seen = seen
+            .unwrap_or_else(|| Seen::NotSeen { why: not_seen.unwrap_or("it was not looked at").to_owned() });
+        let (verdict, warnings) = decide(entry, &seen, actual.looked_at);
+        let record = recorded.and_then(|recorded| recorded.instances.get(&key));
+        Change {
+            address: entry.address_of(id),
+            region: actual.regions.get(&key.provider).cloned(),
+            key,
+            entry: Some(index),
+            goal: Some(entry.goal),
+            why: why(&verdict, entry.goal, record, before.knows(&entry.name)),
+            drift: drift(entry.goal, &seen, record),
+            expected: expected(&verdict, record),
+            seen,
+            verdict,
+            warnings,
+        }
+    })
+    .collect()
 }
 
 /// The decision table: what is seen against what is wanted, for one instance by itself.
@@ -197,13 +204,15 @@ fn other_stop_mode(wanted: StopMode, is: StoppedMode) -> Option<Warning> {
     }
 }
 
-fn why(verdict: &Verdict, goal: Goal, record: Option<&RecordedInstance>) -> Option<Why> {
+/// `is_known` says whether its entry selects its instances and has been applied before.
+fn why(verdict: &Verdict, goal: Goal, record: Option<&RecordedInstance>, is_known: bool) -> Option<Why> {
     match verdict {
         Verdict::Start { .. } | Verdict::Stop { .. } | Verdict::Wait { .. } => {}
         Verdict::Release => return Some(Why::LeftConfiguration),
         Verdict::InSync | Verdict::Blocked(_) | Verdict::Any => return None,
     }
     Some(match record {
+        None if is_known => Why::NewlySelected,
         None => Why::NewlyManaged,
         Some(record) if record.goal != goal => Why::GoalChanged { from: record.goal },
         Some(record) if goal.is_met_by(&record.power) => Why::Drifted,
@@ -233,7 +242,7 @@ fn drift(goal: Goal, seen: &Seen, record: Option<&RecordedInstance>) -> Option<D
     moved.then(|| Drift { was: record.power.clone(), is: is.clone(), since: record.recorded_at })
 }
 
-fn releases(recorded: Option<&Recorded>, changes: &[Change]) -> Vec<Change> {
+fn releases(recorded: Option<&Recorded>, changes: &[Change], before: &Before<'_>) -> Vec<Change> {
     let Some(recorded) = recorded else { return Vec::new() };
     let wanted: HashMap<&InstanceKey, ()> = changes.iter().map(|change| (&change.key, ())).collect();
     recorded
@@ -248,7 +257,10 @@ fn releases(recorded: Option<&Recorded>, changes: &[Change]) -> Vec<Change> {
             goal: None,
             seen: Seen::NotSeen { why: "it is no longer in the configuration".to_owned() },
             verdict: Verdict::Release,
-            why: Some(Why::LeftConfiguration),
+            why: Some(match before.knows(&record.address.entry) {
+                true => Why::NoLongerSelected,
+                false => Why::LeftConfiguration,
+            }),
             drift: None,
             expected: None,
             warnings: Vec::new(),

@@ -38,12 +38,19 @@ pub(super) fn hold_up(groups: &[Group], changes: &mut [Change]) {
         let own = || group.changes.iter().map(|change| &changes[*change]);
         // Between a start and a stop nothing is ordered.
         if group.goal != Goal::Stopped {
-            to_start[index] = obstacle_to_start(group.goal, own());
+            to_start[index] = unknown(group).or_else(|| obstacle_to_start(group.goal, own()));
         }
         if group.goal != Goal::Running {
-            to_stop[index] = obstacle_to_stop(own());
+            to_stop[index] = unknown(group).or_else(|| obstacle_to_stop(own()));
         }
     }
+}
+
+/// Of an entry whose instances nobody knows, nobody knows either whether they are where they have to be.
+fn unknown(group: &Group) -> Option<Obstacle> {
+    group.not_seen()?;
+    let by = Address { entry: group.name.clone(), instance: None };
+    Some(Obstacle::Blocked { root: by.clone(), by })
 }
 
 /// What keeps the dependents of these instances from being started: the first that is not up and will not be.

@@ -12,6 +12,7 @@ mod refuse;
 mod request;
 pub mod saved;
 mod scope;
+mod selection;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +36,7 @@ pub use refuse::{keep_refusals, refuse, spare_own_machine};
 pub use request::Request;
 pub use saved::{SavedPlan, Shape};
 pub use scope::{Narrowed, NoMatch, Pattern, Scope, drift_only, narrow, power_off};
+pub use selection::{Misselected, Outcome as SelectionOutcome, Selecting, Shared, TooFew, check_selections};
 
 /// The decision about a whole stack.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -66,6 +68,8 @@ pub struct Tally {
     pub in_sync: usize,
     /// Instances that are only looked at.
     pub any: usize,
+    /// Entries of which nobody knows which instances they select, because the look failed.
+    pub unknown: usize,
 }
 
 impl Tally {
@@ -78,7 +82,7 @@ impl Tally {
     /// Whether the plan holds any start, stop, wait, release or blocked: what `--detailed-exitcode` reports.
     #[must_use]
     pub fn holds_anything(&self) -> bool {
-        self.steps() + self.release + self.blocked > 0
+        self.steps() + self.release + self.blocked + self.unknown > 0
     }
 }
 
@@ -102,7 +106,8 @@ impl Plan {
     /// Counts the verdicts.
     #[must_use]
     pub fn tally(&self) -> Tally {
-        let mut tally = Tally::default();
+        let unknown = self.groups.iter().filter(|group| group.not_seen().is_some()).count();
+        let mut tally = Tally { unknown, ..Tally::default() };
         for change in &self.changes {
             match change.verdict {
                 Verdict::InSync => tally.in_sync += 1,
@@ -305,6 +310,10 @@ pub enum Why {
     PoweredOff,
     /// It is no longer in the configuration.
     LeftConfiguration,
+    /// The selection of its entry fits it now, and did not when that was last applied.
+    NewlySelected,
+    /// The selection of its entry does not fit it any more.
+    NoLongerSelected,
 }
 
 /// A change that powerform did not make.
@@ -370,6 +379,9 @@ pub struct Group {
     pub needs: Vec<Need>,
     /// At most so many of its instances in transition at one time.
     pub at_once: Option<NonZeroU32>,
+    /// What its selection came to, if its instances are selected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<Selecting>,
     /// In which order its instances go; none: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<Sequence>,
@@ -401,6 +413,7 @@ impl Group {
             after: Vec::new(),
             needs: Vec::new(),
             at_once: None,
+            selection: None,
             sequence: None,
             pause: Duration::ZERO,
             on_failure: OnFailure::default(),
@@ -422,6 +435,20 @@ pub enum Sequence {
 }
 
 impl Sequence {
+    /// Puts new positions in the place of the old ones, and leaves out those that have none.
+    fn keep(&mut self, place: &[Option<usize>]) {
+        let keep = |changes: &mut Vec<usize>| {
+            *changes = changes.iter().filter_map(|change| place[*change]).collect();
+        };
+        match self {
+            Self::ByZone(zones) => {
+                zones.iter_mut().for_each(keep);
+                zones.retain(|zone| !zone.is_empty());
+            }
+            Self::AsListed(listed) => keep(listed),
+        }
+    }
+
     /// The positions in the order in which they go.
     pub fn changes(&self) -> impl Iterator<Item = usize> {
         let (zones, listed) = match self {

@@ -9,8 +9,9 @@ use std::time::Duration;
 use petgraph::algo::{kosaraju_scc, toposort};
 use petgraph::graph::DiGraph;
 
+use super::selection::{Before, selecting};
 use super::{After, Change, Group, Sequence};
-use crate::fleet::{Desired, Entry, EntryIndex, EntryName, Goal, InstanceId, RollingOrder, Strength};
+use crate::fleet::{Actual, Desired, Entry, EntryIndex, EntryName, Goal, InstanceId, RollingOrder, Strength};
 
 /// Dependencies that come back to where they began. `config` refuses them with their place in the file, so this is
 /// only met by a caller that made its own [`Desired`].
@@ -47,11 +48,18 @@ pub(super) fn check(desired: &Desired) -> Result<(), Cycle> {
 ///
 /// A start comes after what it needs, a stop after what needs it. Edges between a start and a stop order nothing. An
 /// entry with the goal Any is never touched, but it is looked at before something that hard-depends on it is.
-pub(super) fn groups(desired: &Desired, changes: &[Change]) -> Vec<Group> {
+pub(super) fn groups(
+    desired: &Desired,
+    actual: &Actual,
+    before: &Before<'_>,
+    changes: &[Change],
+) -> Vec<Group> {
     let mut groups: Vec<Group> = desired
         .entries
         .iter()
-        .map(|entry| Group {
+        .zip((0u32..).map(EntryIndex))
+        .map(|(entry, index)| Group {
+            selection: selecting(index, entry, actual, before),
             needs: entry.needs.clone(),
             pause: entry.pause,
             on_failure: entry.on_failure,

@@ -183,8 +183,10 @@ pub fn differences(saved: &Plan, now: &Plan) -> Vec<Difference> {
             });
         }
     }
-    // What only a plan made now speaks of, unless there is nothing to do about it.
-    for current in present.into_values().filter(|current| !is_left_alone(current)) {
+    // What only a plan made now speaks of, unless there is nothing to do about it, and never was a choice.
+    for current in
+        present.into_values().filter(|current| !is_left_alone(current) || is_selected(now, current))
+    {
         differences.push(Difference {
             address: current.address.clone(),
             planned: "not in the plan".to_owned(),
@@ -193,6 +195,13 @@ pub fn differences(saved: &Plan, now: &Plan) -> Vec<Difference> {
     }
     differences.sort_by(|a, b| a.address.cmp(&b.address));
     differences
+}
+
+/// Whether an instance is in the plan because it fits a selection: another set of instances than was approved.
+fn is_selected(plan: &Plan, change: &Change) -> bool {
+    let group = change.entry.and_then(|entry| plan.groups.get(entry.at()));
+    // Where only drift is told, there is no goal and nothing has been approved.
+    change.goal.is_some() && group.is_some_and(|group| group.selection.is_some())
 }
 
 fn is_left_alone(change: &Change) -> bool {

@@ -98,11 +98,18 @@ pub struct Narrowed {
 /// [`NoMatch`] for the first pattern that matches nothing: a slip of the finger must not look like "nothing to do".
 pub fn narrow(plan: Plan, scope: &Scope) -> Result<Narrowed, NoMatch> {
     for pattern in scope.targets.iter().chain(&scope.excludes) {
-        if !plan.changes.iter().any(|change| pattern.matches(&change.address)) {
+        // An entry may select nothing now.
+        let selects = |pattern: &Pattern| {
+            plan.selections()
+                .any(|(group, _)| pattern.matches(&Address { entry: group.name.clone(), instance: None }))
+        };
+        if !plan.changes.iter().any(|change| pattern.matches(&change.address)) && !selects(pattern) {
+            let selecting = plan.selections().map(|(group, _)| group.name.to_string());
             let known = plan
                 .changes
                 .iter()
                 .flat_map(|change| [change.address.entry.to_string(), change.address.to_string()])
+                .chain(selecting)
                 .collect();
             return Err(NoMatch { pattern: pattern.0.clone(), known });
         }
@@ -207,6 +214,9 @@ pub(super) fn keep(plan: Plan, kept: &[bool]) -> Plan {
     }
     for group in &mut groups {
         group.changes = group.changes.iter().filter_map(|change| place[*change]).collect();
+        if let Some(sequence) = &mut group.sequence {
+            sequence.keep(&place);
+        }
     }
     Plan { stack, looked_at, changes: left, groups }
 }

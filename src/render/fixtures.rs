@@ -240,6 +240,8 @@ pub(crate) fn every_why() -> Vec<Why> {
         Why::Drifted,
         Why::Unfinished { recorded_at: since() },
         Why::LeftConfiguration,
+        Why::NewlySelected,
+        Why::NoLongerSelected,
     ]
 }
 

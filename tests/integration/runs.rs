@@ -11,6 +11,7 @@ mod doctor;
 mod examples;
 mod fault_matrix;
 mod faults;
+mod fleets;
 mod graphs;
 mod guards;
 mod interruption;

@@ -8,5 +8,6 @@ mod outlook;
 mod record;
 mod refuse;
 mod scope;
+mod selection;
 mod single;
 mod world;

@@ -207,13 +207,19 @@ impl Graph {
         let nodes = desired
             .entries
             .iter()
-            .map(|entry| Node {
-                name: entry.name.to_string(),
-                goal: Some(entry.goal),
-                instances: entry.ids().len(),
-                marks: vec![(Mark::NotLookedAt, entry.ids().len())],
-                seen: Vec::new(),
-                notes: Vec::new(),
+            .map(|entry| {
+                let selector = entry.selection().map(|selection| selection.selector.to_string());
+                let notes = selector.map(|selector| format!("whatever fits {}", words::message(&selector)));
+                // How many a selection fits, nobody knows who has not looked.
+                let instances = entry.ids().len().max(1);
+                Node {
+                    name: entry.name.to_string(),
+                    goal: Some(entry.goal),
+                    instances,
+                    marks: vec![(Mark::NotLookedAt, instances)],
+                    seen: Vec::new(),
+                    notes: notes.into_iter().collect(),
+                }
             })
             .collect();
         let edges = desired

@@ -33,6 +33,7 @@ pub fn plan(plan: &Plan, style: Style, all: bool) -> String {
         };
         let _ = writeln!(text, "{}\n", style.paint(Ink::Heading, line));
     }
+    text.push_str(&selections(plan, style, all));
     text.push_str(&outlook(plan, style, all));
     let warnings: usize = plan.changes.iter().map(|change| change.warnings.len()).sum();
     if warnings > 0 {
@@ -59,6 +60,26 @@ pub fn drift(plan: &Plan, style: Style, all: bool) -> String {
     text
 }
 
+/// What each selection came to, a blank line after them; nothing if nothing is selected.
+fn selections(plan: &Plan, style: Style, all: bool) -> String {
+    let mut text = String::new();
+    let most = if all { usize::MAX } else { words::LISTED };
+    for (group, selecting) in plan.selections() {
+        if text.is_empty() {
+            // Writing to a string cannot fail, here and below.
+            let _ = writeln!(text, "{}", style.paint(Ink::Heading, "Selected:"));
+        }
+        let line = format!("{}: {}", group.name, words::selecting(selecting, most));
+        for (at, line) in style.lines(&line, 4).iter().enumerate() {
+            let _ = writeln!(text, "{:indent$}{line}", "", indent = if at == 0 { 2 } else { 4 });
+        }
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
 fn them(number: usize) -> &'static str {
     if number == 1 { "it" } else { "them" }
 }
@@ -66,11 +87,12 @@ fn them(number: usize) -> &'static str {
 /// The counts in one line: `Plan: 4 to start, 1 to stop, 0 to wait for, 1 blocked, 7 in sync.`
 #[must_use]
 pub fn plan_line(tally: &Tally) -> String {
-    let Tally { start, stop, wait, blocked, release, in_sync, any } = *tally;
+    let Tally { start, stop, wait, blocked, release, in_sync, any, unknown } = *tally;
     let mut line = format!(
         "Plan: {start} to start, {stop} to stop, {wait} to wait for, {blocked} blocked, {in_sync} in sync"
     );
-    for (number, what) in [(release, "to release"), (any, "only looked at")] {
+    let entries = if unknown == 1 { "selection not seen" } else { "selections not seen" };
+    for (number, what) in [(release, "to release"), (any, "only looked at"), (unknown, entries)] {
         if number > 0 {
             let _ = write!(line, ", {number} {what}");
         }

@@ -25,6 +25,7 @@ pub const LONGEST: usize = 60_000;
 const BLOCKED: usize = 9_000;
 const WARNINGS: usize = 9_000;
 const CHANGES: usize = 16_000;
+const SELECTIONS: usize = 4_000;
 const DETAILS: usize = 11_000;
 const GRAPH: usize = 9_000;
 
@@ -86,6 +87,7 @@ pub fn saved_plan(saved: &SavedPlan) -> String {
         );
         table(&mut text, ["Warning", "Instances", "What to do"], &others, WARNINGS / 2, false);
     }
+    selections(&mut text, plan);
     changes(&mut text, plan);
     details(&mut text, plan, shape);
     picture(&mut text, plan);
@@ -111,13 +113,14 @@ fn headline(plan: &Plan, shape: &Shape, tally: &Tally) -> String {
             moved => format!("{moved} instances have moved in {stack}"),
         };
     }
-    let Tally { start, stop, wait, blocked, release, in_sync: _, any: _ } = *tally;
+    let Tally { start, stop, wait, blocked, release, in_sync: _, any: _, unknown } = *tally;
     let parts: Vec<String> = [
         (start, "to start"),
         (stop, "to stop"),
         (wait, "to wait for"),
         (release, "to release"),
         (blocked, "blocked"),
+        (unknown, "not seen"),
     ]
     .into_iter()
     .filter(|(number, _)| *number > 0)
@@ -190,6 +193,25 @@ fn origin(text: &mut String, saved: &SavedPlan) {
     }
     if !scope.is_empty() {
         let _ = writeln!(text, "**Scope:** {}.\n", scope.join("; "));
+    }
+}
+
+/// What the selections came to: as many as their share allows.
+fn selections(text: &mut String, plan: &Plan) {
+    let mut list = String::new();
+    let mut left_out = 0;
+    for (group, selecting) in plan.selections() {
+        let name = markdown_code(group.name.as_str());
+        let item = format!("- {name}: {}\n", markdown(&words::selecting(selecting, words::LISTED)));
+        if list.len() + item.len() > SELECTIONS {
+            left_out += 1;
+        } else {
+            list.push_str(&item);
+        }
+    }
+    if !list.is_empty() {
+        let more = if left_out > 0 { format!("- and {left_out} more\n") } else { String::new() };
+        let _ = writeln!(text, "**Selected:**\n\n{list}{more}");
     }
 }
 

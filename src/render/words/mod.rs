@@ -21,6 +21,7 @@
 mod failure;
 mod order;
 mod reason;
+mod selection;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +36,7 @@ pub use failure::{
 };
 pub use order::{Order, narrowed};
 pub use reason::{block, drift, excess, heading, heading_of_several, reason, then, verdict, warning};
+pub use selection::selecting;
 
 use super::visible::visible;
 use crate::fleet::Address;

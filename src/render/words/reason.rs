@@ -84,6 +84,13 @@ fn because(why: &Why, change: &Change) -> String {
         Why::LeftConfiguration => {
             "no longer in the configuration: it leaves the record, and is not touched".to_owned()
         }
+        Why::NewlySelected => {
+            "it fits the selection now, and did not at the last apply: this is the first that manages it"
+                .to_owned()
+        }
+        Why::NoLongerSelected => {
+            "it does not fit the selection any more: it leaves the record, and is not touched".to_owned()
+        }
     }
 }
 

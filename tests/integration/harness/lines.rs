@@ -108,6 +108,12 @@ impl<'l> Planned<'l> {
     }
 
     /// The codes of its warnings.
+    /// The entry that it belongs to.
+    pub(crate) fn entry(self) -> &'l str {
+        let address = self.0["resource"]["addr"].as_str().unwrap();
+        address.split('[').next().unwrap()
+    }
+
     pub(crate) fn warnings(self) -> Vec<&'l str> {
         self.0["warnings"].as_array().unwrap().iter().map(|it| it["code"].as_str().unwrap()).collect()
     }

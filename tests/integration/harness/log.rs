@@ -149,6 +149,11 @@ impl CloudLog {
         self.requests().filter(|(_, it)| it.action == "DescribeInstances").map(|(_, it)| it.ids).collect()
     }
 
+    /// Whether the account has a machine.
+    pub(crate) fn knows(&self, id: &str) -> bool {
+        self.first.contains_key(id)
+    }
+
     /// What a machine truly was at a moment, as the lines up to then say. What the account file gives in transition
     /// stays so here: scenarios end such a transition by a click, which is in the log.
     pub(crate) fn status(&self, id: &str, at: Timestamp) -> &str {

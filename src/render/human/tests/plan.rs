@@ -111,7 +111,7 @@ fn an_instance_that_is_only_looked_at_and_was_not_seen_is_not_called_as_wanted()
 
 #[test]
 fn the_counts_keep_their_order_and_name_the_rare_ones_only_when_there_are_any() {
-    let tally = Tally { start: 4, stop: 1, wait: 0, blocked: 1, release: 0, in_sync: 7, any: 0 };
+    let tally = Tally { start: 4, stop: 1, wait: 0, blocked: 1, release: 0, in_sync: 7, any: 0, unknown: 0 };
     assert_eq!(plan_line(&tally), "Plan: 4 to start, 1 to stop, 0 to wait for, 1 blocked, 7 in sync.");
     assert_eq!(
         plan_line(&Tally { release: 1, any: 2, ..tally }),

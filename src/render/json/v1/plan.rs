@@ -7,18 +7,20 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{FORMAT_VERSION, Level, Resource, line, text};
-use crate::fleet::Power;
+use crate::fleet::{InstanceId, Power};
 use crate::plan::{
-    Block, Change, Drift, Plan, Request, SavedPlan, Tally, Then, Verdict, Warning, Why, saved,
+    Block, Change, Drift, Group, Plan, Request, SavedPlan, Selecting, SelectionOutcome, Tally, Then, Verdict,
+    Warning, Why, saved,
 };
 use crate::render::human::plan_line;
 use crate::render::visible::visible;
 use crate::render::words::{self, Explanation, Order};
 
-/// All lines of a plan: what has moved outside powerform, then what will be done about every instance, those in sync
+/// All lines of a plan: what has moved outside powerform, what the selections came to, then what will be done about every instance, those in sync
 /// too, then the counts. Lines are made as they are asked for, so that a large plan needs no large memory.
 pub fn plan(now: Timestamp, plan: &Plan) -> impl Iterator<Item = String> + '_ {
     resource_drifts(now, plan)
+        .chain(selections(now, plan))
         .chain(planned_changes(now, plan))
         .chain(std::iter::once_with(move || change_summary(now, &plan.tally())))
 }
@@ -26,6 +28,19 @@ pub fn plan(now: Timestamp, plan: &Plan) -> impl Iterator<Item = String> + '_ {
 /// One `resource_drift` line for each instance that has moved outside powerform.
 pub fn resource_drifts(now: Timestamp, plan: &Plan) -> impl Iterator<Item = String> + '_ {
     plan.changes.iter().filter_map(move |change| Some(drift_line(now, change, change.drift.as_ref()?)))
+}
+
+/// One `selection` line for each entry whose instances are selected.
+fn selections(now: Timestamp, plan: &Plan) -> impl Iterator<Item = String> + '_ {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        selection: Selected<'a>,
+    }
+    plan.selections().map(move |(group, selecting)| {
+        let message = format!("{}: {}", group.name, words::selecting(selecting, words::LISTED));
+        let level = if group.not_seen().is_some() { Level::Error } else { Level::Info };
+        line(now, level, "selection", &message, Body { selection: Selected::of(group, selecting) })
+    })
 }
 
 /// One `planned_change` line for each instance.
@@ -63,6 +78,7 @@ pub fn saved_plan(saved: &SavedPlan) -> String {
         refresh_only: bool,
         preflight: bool,
         resource_drift: Vec<Drifted>,
+        selections: Vec<Selected<'a>>,
         resource_changes: Vec<Planned>,
         changes: Changes,
     }
@@ -87,9 +103,35 @@ pub fn saved_plan(saved: &SavedPlan) -> String {
             .iter()
             .filter_map(|change| Some(Drifted::of(change, change.drift.as_ref()?)))
             .collect(),
+        selections: plan.selections().map(|(group, selecting)| Selected::of(group, selecting)).collect(),
         resource_changes: plan.changes.iter().map(|change| Planned::of(change, &order)).collect(),
         changes: Changes::of(&plan.tally()),
     })
+}
+
+/// What the selection of one entry came to.
+#[derive(Serialize)]
+struct Selected<'a> {
+    entry: &'a str,
+    /// None if the look failed.
+    matched: Option<usize>,
+    newly_matched: Vec<&'a str>,
+    no_longer_matched: Vec<&'a str>,
+}
+
+impl<'a> Selected<'a> {
+    fn of(group: &'a Group, selecting: &'a Selecting) -> Self {
+        let (matched, newly, no_longer): (_, &[InstanceId], &[InstanceId]) = match &selecting.outcome {
+            SelectionOutcome::Fit { instances, newly, no_longer } => (Some(*instances), newly, no_longer),
+            SelectionOutcome::NotSeen { .. } => (None, &[], &[]),
+        };
+        Self {
+            entry: group.name.as_str(),
+            matched,
+            newly_matched: newly.iter().map(InstanceId::as_str).collect(),
+            no_longer_matched: no_longer.iter().map(InstanceId::as_str).collect(),
+        }
+    }
 }
 
 /// How many calls need no word more.
@@ -128,7 +170,7 @@ struct Changes {
 
 impl Changes {
     fn of(tally: &Tally) -> Self {
-        let Tally { start, stop, wait, blocked, release, in_sync, any } = *tally;
+        let Tally { start, stop, wait, blocked, release, in_sync, any, unknown: _ } = *tally;
         Self { start, stop, wait, noop: in_sync, blocked, release, any, operation: "plan" }
     }
 }
@@ -352,6 +394,8 @@ fn reason_code(change: &Change) -> &'static str {
             Why::Unfinished { .. } => "unfinished",
             Why::PoweredOff => "powered_off",
             Why::LeftConfiguration => "left_configuration",
+            Why::NewlySelected => "newly_selected",
+            Why::NoLongerSelected => "no_longer_selected",
         },
         (Verdict::Release, None) => "left_configuration",
         (Verdict::Start { .. } | Verdict::Stop { .. } | Verdict::Wait { .. }, None) => "not_as_wanted",
