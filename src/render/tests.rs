@@ -77,7 +77,14 @@ impl World {
         let mut changes: Vec<_> = changes.collect();
         let endless = format!("endless[i-{}]", "x".repeat(10_000));
         changes.push(fixtures::change(&endless, odd.clone(), Goal::Running, fixtures::start()));
-        let plan = fixtures::plan(changes, &[]);
+        let mut plan = fixtures::plan(changes, &[]);
+        let selector = crate::fleet::Selector {
+            tags: [(text.to_owned(), Some(text.to_owned()))].into(),
+            name: Some(text.to_owned()),
+            ..crate::fleet::Selector::default()
+        };
+        let outcome = crate::plan::SelectionOutcome::NotSeen { why: text.to_owned() };
+        plan.groups[0].selection = Some(crate::plan::Selecting { selector, outcome });
         let steps = plan.changes.len();
         let events: Vec<Event> = [0, 1].into_iter().flat_map(|change| every_event(change, text)).collect();
         let mut report = Report::default();
