@@ -127,6 +127,8 @@ pub(super) struct Quirks {
     pub(super) numeric_codes: bool,
     #[serde(default)]
     pub(super) empty_pages: bool,
+    #[serde(default)]
+    pub(super) first_thousand: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -164,6 +166,7 @@ pub(super) struct Instance {
     pub(super) vpc: Option<String>,
     pub(super) resource_group: Option<String>,
     pub(super) public_ip: Option<String>,
+    pub(super) eip: Option<String>,
     pub(super) private_ip: Option<Text>,
     #[serde(default)]
     pub(super) listen: Vec<Spanned<Listen>>,

@@ -16,7 +16,7 @@
 //! roles: [{ arn: "acs:ram::1234567890123456:role/ops", external_id: shared }]
 //! sts: { duration: 20s }                          # the keys of roles live no longer
 //! permissions: { deny: [StartInstance, DescribeInstances] }
-//! quirks: { numeric_codes: true, empty_pages: true }
+//! quirks: { numeric_codes: true, empty_pages: true, first_thousand: true }
 //! instances:
 //!   - { id: i-bp1db, name: db, status: Stopped, tags: { role: db }, vpc: vpc-1, resource_group: rg-1 }
 //!   - id: i-bp1web
@@ -161,6 +161,8 @@ pub(super) struct Quirks {
     pub(super) numeric_codes: bool,
     /// With token paging every other page is empty, and the others are half full.
     pub(super) empty_pages: bool,
+    /// Of what has the tags or the resource group that a read asks for, only the first 1,000 are considered.
+    pub(super) first_thousand: bool,
 }
 
 /// One instance as the account file gives it.
@@ -188,6 +190,8 @@ pub(super) struct Instance {
     /// Empty for the default group.
     pub(super) resource_group: String,
     pub(super) public_ip: Option<String>,
+    /// An elastic address, which it keeps whatever happens to it.
+    pub(super) elastic_ip: Option<String>,
     pub(super) private_ip: Option<String>,
     /// What it listens with while it is up, in the order of the file.
     pub(super) listeners: Vec<Listener>,

@@ -31,7 +31,7 @@ limits: { StartInstance: 20/s, DescribeInstances: { rate: 100/min, retry_after: 
 roles: [{ arn: "acs:ram::1234567890123456:role/ops", external_id: x }, { arn: "acs:ram::1234567890123456:role/ci" }]
 sts: { duration: 20s }
 permissions: { deny: [StopInstance, DescribeInstances] }
-quirks: { numeric_codes: true, empty_pages: true }
+quirks: { numeric_codes: true, empty_pages: true, first_thousand: true }
 lag: 500ms
 instances:
   - { id: i-bp1db0000000000001, name: db, status: Stopped, zone: cn-hangzhou-i, tags: { role: db }, charge: PostPaid, start: 4s }
@@ -59,7 +59,7 @@ faults:
     assert_eq!((ops.name(), ops.external_id.as_deref(), account.roles.len()), ("ops", Some("x"), 2));
     assert_eq!(account.longest_session, Some(Duration::from_secs(20)));
     assert!(account.denied.contains("StopInstance") && !account.denied.contains("StartInstance"));
-    assert_eq!(account.quirks, Quirks { numeric_codes: true, empty_pages: true });
+    assert_eq!(account.quirks, Quirks { numeric_codes: true, empty_pages: true, first_thousand: true });
     let second = |seconds| Some(Duration::from_secs(seconds));
     let throttled = &account.faults[3];
     assert_eq!((throttled.from, throttled.lasts, throttled.retry_after), (second(10), second(5), true));

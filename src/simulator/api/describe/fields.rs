@@ -42,7 +42,7 @@ pub(super) fn instance(shown: &Shown<'_>) -> Value {
         ("Tags", Value::List("Tag", given.tags.iter().map(|(key, value)| tag(key, value)).collect())),
         ("PublicIpAddress", addresses(public_ip(shown))),
         ("InnerIpAddress", addresses(None)),
-        ("EipAddress", no_elastic_address()),
+        ("EipAddress", elastic_address(given)),
         ("VpcAttributes", vpc(given)),
         ("SecurityGroupIds", Value::List("SecurityGroupId", vec![Value::text("sg-sim")])),
         ("HibernationOptions", Value::Fields(vec![("Configured", Value::Truth(false))])),
@@ -76,7 +76,7 @@ pub(super) fn attribute(shown: &Shown<'_>) -> Vec<(&'static str, Value)> {
         ("IoOptimized", Value::text("optimized")),
         ("PublicIpAddress", addresses(public_ip(shown))),
         ("InnerIpAddress", addresses(None)),
-        ("EipAddress", no_elastic_address()),
+        ("EipAddress", elastic_address(given)),
         ("VpcAttributes", vpc(given)),
         ("SecurityGroupIds", Value::List("SecurityGroupId", vec![Value::text("sg-sim")])),
     ]
@@ -118,11 +118,13 @@ fn addresses(address: Option<&String>) -> Value {
     Value::List("IpAddress", address.map(Value::text).into_iter().collect())
 }
 
-fn no_elastic_address() -> Value {
+/// Texts that are empty where there is none.
+fn elastic_address(given: &Instance) -> Value {
+    let (id, paid) = if given.elastic_ip.is_some() { ("eip-sim", "PayByTraffic") } else { ("", "") };
     Value::Fields(vec![
-        ("AllocationId", Value::text("")),
-        ("IpAddress", Value::text("")),
-        ("InternetChargeType", Value::text("")),
+        ("AllocationId", Value::text(id)),
+        ("IpAddress", Value::text(given.elastic_ip.as_deref().unwrap_or_default())),
+        ("InternetChargeType", Value::text(paid)),
     ])
 }
 

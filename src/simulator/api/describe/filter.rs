@@ -90,21 +90,32 @@ impl<'p> Filter<'p> {
         })
     }
 
+    /// Whether ECS finds what is asked for by its labels: tags and resource groups.
+    pub(super) fn is_by_label(&self) -> bool {
+        !self.tags.is_empty() || self.resource_group.is_some()
+    }
+
+    /// Whether an instance of the region has the labels.
+    pub(super) fn considers(&self, shown: &Shown<'_>) -> bool {
+        let given = shown.given;
+        given.region == self.region
+            && self.resource_group.is_none_or(|wanted| wanted == given.resource_group)
+            && self.tags.iter().all(|(key, wanted)| {
+                given.tags.get(*key).is_some_and(|value| wanted.is_none_or(|wanted| wanted == value))
+            })
+    }
+
+    /// Whether all the rest holds of an instance that is considered.
     pub(super) fn admits(&self, shown: &Shown<'_>) -> bool {
         let given = shown.given;
         let is = |wanted: Option<&str>, actual: &str| wanted.is_none_or(|wanted| wanted == actual);
-        given.region == self.region
-            && is(self.zone, &given.zone)
+        is(self.zone, &given.zone)
             && is(self.status, shown.status.as_str())
             && is(self.charge, given.charge.as_str())
             && is(self.instance_type, &given.instance_type)
             && is(self.vpc, &given.vpc)
-            && is(self.resource_group, &given.resource_group)
             && self.lock.is_none_or(|wanted| shown.locks.iter().any(|lock| lock.eq_ignore_ascii_case(wanted)))
             && self.name.is_none_or(|pattern| matches(pattern, &given.name))
-            && self.tags.iter().all(|(key, wanted)| {
-                given.tags.get(*key).is_some_and(|value| wanted.is_none_or(|wanted| wanted == value))
-            })
     }
 }
 

@@ -16,6 +16,9 @@ use crate::simulator::world::Shown;
 /// How many instances one request may name.
 pub(super) const MOST_IDS: usize = 100;
 
+/// How many instances of a region ECS considers that have the tags or the resource group that are asked for.
+const MOST_BY_LABEL: usize = 1_000;
+
 /// The sizes of pages that a token can lead to.
 const PAGES: std::ops::RangeInclusive<usize> = 10..=100;
 
@@ -47,15 +50,22 @@ pub(super) fn describe_instances(call: &Call<'_>) -> Result<Done, Refusal> {
     if parameters.truth("DryRun")? {
         return Err(Refusal::of(if denied { "Forbidden.RAM" } else { "DryRunOperation" }));
     }
+    let considers = |(_, shown): &(usize, Shown<'_>)| filter.considers(shown);
     let admits = |(_, shown): &(usize, Shown<'_>)| filter.admits(shown);
     let first = page.first();
+    let is_limited = world.account().quirks.first_thousand && filter.is_by_label();
     let cut = match ids {
         _ if denied => page.cut(std::iter::empty()),
         Some(ids) => {
             let named = distinct(&ids).enumerate().skip(first);
-            page.cut(named.filter_map(|(place, id)| Some((place, world.look(id, now)?))).filter(admits))
+            let shown = named.filter_map(|(place, id)| Some((place, world.look(id, now)?)));
+            page.cut(shown.filter(considers).filter(admits))
         }
-        None => page.cut(world.shown_from(first, now).filter(admits)),
+        None if is_limited => {
+            let considered = world.shown_from(0, now).filter(considers).take(MOST_BY_LABEL);
+            page.cut(considered.skip_while(|(place, _)| *place < first).filter(admits))
+        }
+        None => page.cut(world.shown_from(first, now).filter(considers).filter(admits)),
     };
     let Cut { shown, next, fields: mut all } = cut;
     all.push(("NextToken", Value::Text(next)));

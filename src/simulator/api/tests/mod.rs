@@ -150,7 +150,7 @@ fn what_is_wrong_with_a_read_has_its_code() {
 fn an_instance_is_shown_with_the_fields_that_power_control_needs() {
     let world = world(
         "  - { id: i-a, name: a, description: the first, status: Stopped, stopped_mode: StopCharging, spot: true,
-        local_disks: 2, public_ip: 1.2.3.4, private_ip: 10.0.0.1, locks: [Recycling], tags: { k: v } }
+        local_disks: 2, public_ip: 1.2.3.4, eip: 1.2.3.9, vpc: vpc-1, resource_group: rg-1, private_ip: 10.0.0.1, locks: [Recycling], tags: { k: v } }
   - { id: i-b, status: Running, charge: PrePaid, expires: 2027-01-01T00:00:30Z, public_ip: 1.2.3.5 }
 ",
     );
@@ -162,14 +162,17 @@ fn an_instance_is_shown_with_the_fields_that_power_control_needs() {
         "RegionId": "cn-hangzhou", "ZoneId": "cn-hangzhou-a",
         "OperationLocks": {"LockReason": [{"LockReason": "Recycling", "LockMsg": ""}]},
         "Tags": {"Tag": [{"TagKey": "k", "TagValue": "v"}]},
-        "PublicIpAddress": {"IpAddress": []},
+        "PublicIpAddress": {"IpAddress": []}, "ResourceGroupId": "rg-1",
+        "EipAddress": {"AllocationId": "eip-sim", "IpAddress": "1.2.3.9", "InternetChargeType": "PayByTraffic"},
     });
     let shown = &answer["Instances"]["Instance"][0];
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(&shown[name], value, "{name}");
     }
     assert_eq!(shown["VpcAttributes"]["PrivateIpAddress"]["IpAddress"][0], "10.0.0.1");
+    assert_eq!(shown["VpcAttributes"]["VpcId"], "vpc-1");
     let other = &answer["Instances"]["Instance"][1];
+    assert_eq!(other["EipAddress"]["IpAddress"], "");
     let expected = [
         ("StoppedMode", "Not-applicable"),
         ("ExpiredTime", "2027-01-01T00:00Z"),

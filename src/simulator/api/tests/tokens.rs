@@ -80,6 +80,29 @@ fn a_token_leads_nowhere_in_another_listing() {
     }
 }
 
+/// Documented: with filters by tag or by resource group, no more than a thousand are found, and nothing says so.
+#[test]
+fn of_what_has_a_label_only_the_first_thousand_are_found_where_the_account_says_so() {
+    let instances: String = (0..2_300)
+        .map(|number| {
+            let (role, group) = (if number % 2 == 0 { "even" } else { "odd" }, number % 3);
+            let zone = if number < 1_000 { "a" } else { "b" };
+            format!("  - {{ id: i-{number}, zone: {zone}, tags: {{ role: {role} }}, resource_group: rg-{group} }}\n")
+        })
+        .collect();
+    for (quirk, tagged, in_zone, grouped) in [("false", 1_150, 650, 767), ("true", 1_000, 500, 767)] {
+        let world = account(&format!("quirks: {{ first_thousand: {quirk} }}\ninstances:\n{instances}"));
+        let all = |query: &str| sizes(&world, &format!("MaxResults=100&{query}")).iter().sum::<usize>();
+        assert_eq!(all("Tag.1.Key=role&Tag.1.Value=even"), tagged, "{quirk}");
+        assert_eq!(all("Tag.1.Key=role&Tag.1.Value=even&ZoneId=b"), in_zone, "{quirk}");
+        assert_eq!(all("ResourceGroupId=rg-1"), grouped, "{quirk}");
+        assert_eq!(all("ZoneId=b"), 1_300, "{quirk}");
+        let query = "RegionId=cn-hangzhou&Tag.1.Key=role&Tag.1.Value=even&PageSize=100";
+        let page = call(&world, "DescribeInstances", query).unwrap();
+        assert_eq!(page["TotalCount"], tagged, "{quirk}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
 
