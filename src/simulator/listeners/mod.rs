@@ -23,10 +23,10 @@ use super::world::later;
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// How often an address is tried that could not be had.
-const AGAIN: Duration = Duration::from_secs(1);
+const AGAIN: Duration = Duration::from_millis(250);
 
 /// With fewer machines than these, the usual limit of open files is enough.
-const MANY: usize = 200;
+const MANY: usize = 50;
 
 /// What listens for the machines of an account.
 #[derive(Debug)]

@@ -76,13 +76,15 @@ fn given(account: &Account, place: Place) -> Option<(&Instance, &Listener)> {
 
 fn warn(instance: &Instance, listener: &Listener, error: &io::Error) {
     let why = match error.kind() {
-        io::ErrorKind::AddrInUse => "something else on this machine listens there",
+        io::ErrorKind::AddrInUse => {
+            "something else on this machine listens there, or another process that serves the account"
+        }
         io::ErrorKind::PermissionDenied => "ports below 1024 are kept for the system here",
         io::ErrorKind::AddrNotAvailable => "this machine does not have the address",
         _ => "the system refused",
     };
     tracing::warn!(
         instance = %instance.id, address = %listener.address, %error,
-        "a simulated machine is up and cannot listen: {why}; it is tried again every second"
+        "a simulated machine is up and cannot listen: {why}; it is tried again and again"
     );
 }

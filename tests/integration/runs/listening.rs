@@ -96,5 +96,5 @@ fn a_port_that_is_taken_is_told_in_the_log() {
     );
     let planned = scenario.run(&["plan", "--log", "warn"]).exits(0);
     let warning = format!("{ADDRESS}:{port}");
-    planned.complains(&["cannot listen: something else on this machine listens there", "i-db", &warning]);
+    planned.complains(&["cannot listen: something else on this machine listens there,", "i-db", &warning]);
 }
