@@ -3,6 +3,7 @@
 mod accounts;
 mod bounded_patience;
 mod call_counts;
+mod commands;
 mod completions;
 mod connections;
 mod crashes;

@@ -200,3 +200,12 @@ fn a_replayed_request_has_the_same_nonce() {
     assert_eq!(nonce(&Draft::new().signed()), first);
     assert_ne!(nonce(&Draft::new().with("x-acs-signature-nonce", "n-2").signed()), first);
 }
+
+#[test]
+fn whose_key_it_is_stands_in_the_authorization() {
+    let incoming = Draft::new().of("STS.k", "s", Some("token")).signed();
+    let claimed = Scheme::of(&incoming).claimed(&incoming);
+    assert_eq!((claimed.key.as_deref(), claimed.token), (Some("STS.k"), Some("token")));
+    let incoming = Draft::new().sent();
+    assert_eq!(Scheme::of(&incoming).claimed(&incoming), Claimed::default());
+}
