@@ -7,6 +7,7 @@
 //! Everything here is pure: no files, no environment, no clock, no network. All problems are reported at once, each
 //! with its place. Time and memory grow with the size of the input and with nothing that the input says.
 
+mod append;
 mod checks;
 mod cycles;
 mod digest;
@@ -35,6 +36,7 @@ use std::path::PathBuf;
 
 use crate::fleet::{CallLimits, Desired, ProviderAlias};
 
+pub use append::{CannotAppend, append};
 pub use nearest::nearest;
 pub use problem::{Place, Problem, Problems, Related, Severity};
 use provider::WrittenProvider;
