@@ -37,6 +37,7 @@
 //! | [`aliyun`] | how ECS says it: requests, signatures, answers, error codes, the client | decide what is started or stopped |
 //! | [`reconcile`] | one attempt: look, decide, carry out, fold the events into the record, save | know terminals, files of configuration, signals |
 //! | [`history`] | what one apply was, from its beginning to its end: a fold over its events | decide anything, read, write or render |
+//! | [`inventory`] | what exists, as a configuration: names, entries, their YAML | look, or write files |
 //! | [`render`] | all text, for people and for programs | write anything anywhere |
 //! | [`simulator`] | an ECS of its own, over real HTTP | share more with the client than the signature function |
 //! | [`cli`] | commands, prompts, streams, exit statuses; joins all the others | hold logic that another front end would need |
@@ -56,6 +57,7 @@ pub mod config;
 pub mod execute;
 pub mod fleet;
 pub mod history;
+pub mod inventory;
 pub mod observe;
 pub mod plan;
 pub mod probe;

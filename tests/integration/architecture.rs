@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("reconcile", &["fleet", "cloud", "observe", "plan", "probe", "execute", "state"]),
     ("history", &["fleet", "plan", "execute"]),
     ("render", &["fleet", "config", "plan", "execute", "cloud", "state", "history"]),
+    ("inventory", &["fleet", "config", "cloud", "render::visible"]),
     ("simulator", &["aliyun::sign"]),
     ("cli", &["*"]),
 ];
