@@ -9,7 +9,7 @@ use clap_complete::engine::ArgValueCompleter;
 use uuid::Uuid;
 
 use super::completion;
-use crate::fleet::{Address, duration};
+use crate::fleet::{Address, Region, StackName, duration};
 
 /// Plan and apply for the power states of Alibaba Cloud ECS instances
 ///
@@ -74,6 +74,8 @@ pub(super) enum Command {
     Schema,
     /// Draw the dependency graph, with what the instances are and what will be done about them; change nothing
     Graph(Graph),
+    /// Print YAML for the instances that exist now, with what they are as their goals; change nothing there
+    Import(Import),
     /// Look into the record, or remove from it
     #[command(subcommand)]
     State(State),
@@ -260,6 +262,35 @@ pub(super) enum GraphFormat {
     Svg,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    /// Only this region; may be given several times. Needed where neither a configuration nor the environment names one
+    #[arg(long, value_name = "REGION", value_parser = region, conflicts_with = "all_regions")]
+    pub(super) region: Vec<Region>,
+    /// Every region that ECS offers to the account
+    #[arg(long)]
+    pub(super) all_regions: bool,
+    /// Only instances with this tag, and this value if one is given; may be given several times: all have to fit
+    #[arg(long, value_name = "KEY[=VALUE]", value_parser = tag)]
+    pub(super) tag: Vec<(String, Option<String>)>,
+    /// Only instances with this name, in which * stands for any characters
+    #[arg(long, value_name = "PATTERN", value_parser = name_pattern)]
+    pub(super) name: Option<String>,
+    /// Put instances with the same value of this tag into one entry, for each status they are in
+    #[arg(long, value_name = "tag:KEY", value_parser = group_by)]
+    pub(super) group_by: Option<String>,
+    /// Let such an entry select its instances by the tag, where that comes to the same ones now
+    #[arg(long, requires = "group_by")]
+    pub(super) select: bool,
+    /// The stack of the document that is printed [default: imported]
+    #[arg(long, value_name = "NAME", value_parser = stack)]
+    pub(super) stack: Option<StackName>,
+    /// Add what is new to this file instead of printing it, and touch nothing that it holds; it is made if it is not
+    /// there
+    #[arg(long, value_name = "FILE")]
+    pub(super) into: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum State {
     /// The addresses that are recorded, a line each
@@ -345,4 +376,45 @@ fn at_least_one(text: &str) -> Result<NonZeroUsize, &'static str> {
 /// The id of a lock.
 fn lock_id(text: &str) -> Result<Uuid, &'static str> {
     text.parse().map_err(|_| "copy the lock id from the message that says who holds the lock")
+}
+
+fn region(text: &str) -> Result<Region, String> {
+    Region::new(text).map_err(|error| error.to_string())
+}
+
+fn stack(text: &str) -> Result<StackName, String> {
+    StackName::new(text).map_err(|error| error.to_string())
+}
+
+/// The longest key or value of a tag, and name of an instance, in characters.
+const LONGEST_WORD: usize = 128;
+
+/// Whether ECS could have this as a tag or a name, and a configuration could say it.
+fn is_word(text: &str) -> bool {
+    text.chars().count() <= LONGEST_WORD && !text.contains(char::is_control)
+}
+
+fn tag(text: &str) -> Result<(String, Option<String>), &'static str> {
+    let (key, value) = match text.split_once('=') {
+        Some((key, value)) => (key, Some(value)),
+        None => (text, None),
+    };
+    if key.is_empty() || !is_word(key) || !value.is_none_or(is_word) {
+        return Err("write a tag as role=web, or role for any value; neither has more than 128 characters");
+    }
+    Ok((key.to_owned(), value.map(str::to_owned)))
+}
+
+fn name_pattern(text: &str) -> Result<String, &'static str> {
+    if text.trim().is_empty() || !is_word(text) {
+        return Err("write a name or a pattern like batch-*, of at most 128 characters");
+    }
+    Ok(text.to_owned())
+}
+
+fn group_by(text: &str) -> Result<String, &'static str> {
+    match text.strip_prefix("tag:") {
+        Some(key) if !key.is_empty() && is_word(key) => Ok(key.to_owned()),
+        _ => Err("write tag: and the key of a tag, as in tag:role"),
+    }
 }

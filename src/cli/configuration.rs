@@ -29,6 +29,11 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
+    /// What no file says. `name` is what it is called instead.
+    pub(super) fn without_file(configuration: Configuration, name: &str) -> Self {
+        Self { configuration, warnings: Vec::new(), name: name.to_owned(), folder: PathBuf::new() }
+    }
+
     /// A path of the configuration, as it is found from the working directory.
     pub(super) fn path(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
@@ -59,7 +64,15 @@ impl Loaded {
 
 /// Reads the configuration and shows its warnings.
 pub(super) fn load(session: &Session<'_>) -> Result<Loaded, Failure> {
-    let mut sources = Sources::read(&session.global.file, session.global.chdir.as_deref())?;
+    Ok(load_files(session, &session.global.file)?.0)
+}
+
+/// As [`load`], of these files; with their texts and where each of them is.
+pub(super) fn load_files(
+    session: &Session<'_>,
+    given: &[PathBuf],
+) -> Result<(Loaded, Vec<(PathBuf, Source)>), Failure> {
+    let mut sources = Sources::read(given, session.global.chdir.as_deref())?;
     let mut read = config::read(&sources.sources);
     if read.is_err() && sources.leave_out_account() {
         read = config::read(&sources.sources);
@@ -68,7 +81,9 @@ pub(super) fn load(session: &Session<'_>) -> Result<Loaded, Failure> {
         Ok(configuration) => {
             let (text, warnings) = sources.show(session, &configuration.warnings);
             session.console.problems(&text, &warnings);
-            Ok(Loaded { configuration, warnings, name: sources.name(), folder: sources.folder })
+            let loaded = Loaded { configuration, warnings, name: sources.name(), folder: sources.folder };
+            let paths = sources.files.into_iter().map(|file| file.path);
+            Ok((loaded, paths.zip(sources.sources).collect()))
         }
         Err(problems) => {
             let (text, diagnostics) = sources.show(session, &problems);

@@ -58,29 +58,13 @@ pub(super) struct Connections {
 ///
 /// Where a provider is the only one, what is wrong with it ends the run. One of several ends its own instances only.
 pub(super) async fn connect(session: &Session<'_>, loaded: &Loaded) -> Result<Connections, Failure> {
-    let aliases = loaded.providers();
-    let simulators = Simulators::default();
-    let setting_up =
-        together(aliases.iter().map(|alias| set_up(session, loaded, alias, &simulators)).collect());
-    let setups = tokio::select! {
-        setups = setting_up => setups,
-        () = session.interruption.asked() => return Err(Failure::Interrupted),
-    };
-    let is_only = aliases.len() == 1;
+    let joined = join(session, loaded, loaded.providers(), &Simulators::default()).await?;
+    let is_only = joined.len() == 1;
     let mut connections = Connections { clouds: Clouds::new(), unconnected: BTreeMap::new() };
-    // ECS counts the calls of an account in a region, whatever alias they come by.
-    let mut limiters: BTreeMap<(String, Region), Limiters> = BTreeMap::new();
-    for (alias, setup) in aliases.into_iter().zip(setups) {
-        let client = setup.and_then(|mut setup| {
-            if let Some(account) = setup.credentials.account() {
-                let shared = limiters.entry((account.to_owned(), setup.region.clone())).or_default();
-                setup.limiters = shared.clone();
-            }
-            Ok(Client::new(setup)?)
-        });
+    for (alias, client) in joined {
         match client {
             Ok(client) => {
-                connections.clouds.insert(alias, Arc::new(client));
+                connections.clouds.insert(alias, client);
             }
             Err(error) if is_only => return Err(error.into()),
             Err(error) => {
@@ -96,6 +80,34 @@ pub(super) async fn connect(session: &Session<'_>, loaded: &Loaded) -> Result<Co
         }
     }
     Ok(connections)
+}
+
+/// Each of these providers joined to its cloud, or why not. An interruption ends it.
+pub(super) async fn join(
+    session: &Session<'_>,
+    loaded: &Loaded,
+    aliases: Vec<ProviderAlias>,
+    simulators: &Simulators,
+) -> Result<Vec<(ProviderAlias, anyhow::Result<Arc<Client>>)>, Failure> {
+    let setting_up =
+        together(aliases.iter().map(|alias| set_up(session, loaded, alias, simulators)).collect());
+    let setups = tokio::select! {
+        setups = setting_up => setups,
+        () = session.interruption.asked() => return Err(Failure::Interrupted),
+    };
+    // ECS counts the calls of an account in a region, whatever alias they come by.
+    let mut limiters: BTreeMap<(String, Region), Limiters> = BTreeMap::new();
+    let joined = aliases.into_iter().zip(setups).map(|(alias, setup)| {
+        let client = setup.and_then(|mut setup| {
+            if let Some(account) = setup.credentials.account() {
+                let shared = limiters.entry((account.to_owned(), setup.region.clone())).or_default();
+                setup.limiters = shared.clone();
+            }
+            Ok(Arc::new(Client::new(setup)?))
+        });
+        (alias, client)
+    });
+    Ok(joined.collect())
 }
 
 async fn set_up(
@@ -216,22 +228,32 @@ pub(super) fn region(
     wanted: &Wanted,
     around: &Surroundings,
 ) -> anyhow::Result<Region> {
+    named_region(provider, wanted, around)?.ok_or_else(|| {
+        anyhow!(
+            "no region is named: write `provider: {{ region: cn-hangzhou }}` with your region into the configuration, or set \
+             {} or {}; the profile of the Alibaba Cloud CLI has none either",
+            REGION_VARIABLES[0],
+            REGION_VARIABLES[1]
+        )
+    })
+}
+
+/// As [`region`]; none where no place names one.
+pub(super) fn named_region(
+    provider: &ProviderSettings,
+    wanted: &Wanted,
+    around: &Surroundings,
+) -> anyhow::Result<Option<Region>> {
     if let Some(region) = &provider.region {
-        return Ok(region.clone());
+        return Ok(Some(region.clone()));
     }
     let found = around
         .first_variable(&REGION_VARIABLES)
         .map(|(name, value)| (value, name.to_owned()))
         .or_else(|| credentials::region_of_profile(wanted, around));
-    match found {
-        Some((text, place)) => Region::new(&text).with_context(|| format!("the region in {place}")),
-        None => Err(anyhow!(
-            "no region is named: write `provider: {{ region: cn-hangzhou }}` with your region into the configuration, or set \
-             {} or {}; the profile of the Alibaba Cloud CLI has none either",
-            REGION_VARIABLES[0],
-            REGION_VARIABLES[1]
-        )),
-    }
+    found
+        .map(|(text, place)| Region::new(&text).with_context(|| format!("the region in {place}")))
+        .transpose()
 }
 
 /// The endpoint of the file, the environment, or the region. `name` is what the file is called.

@@ -15,6 +15,7 @@ pub mod environment;
 mod failure;
 mod force_unlock;
 mod graph;
+mod import;
 mod init;
 mod interruption;
 mod log;
@@ -129,6 +130,7 @@ async fn run(arguments: Arguments, console: &Console) -> Exit {
             Ok(Exit::Success)
         }
         Command::Graph(arguments) => graph::run(&session, &arguments).await,
+        Command::Import(arguments) => import::run(&session, &arguments).await,
         Command::State(State::List { json }) => record::list(&session, json).await,
         Command::State(State::Show { address }) => record::show_address(&session, &address).await,
         Command::State(State::Rm { address, lock_timeout }) => {

@@ -15,6 +15,7 @@ mod faults;
 mod fleets;
 mod graphs;
 mod guards;
+mod imports;
 mod interruption;
 mod kills;
 mod listening;
