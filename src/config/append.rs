@@ -310,4 +310,65 @@ mod tests {
             assert_eq!(appended(text), Err(why), "{text}");
         }
     }
+
+    /// What `config::read` makes of a text, entry by entry.
+    fn meaning(text: &[u8]) -> std::collections::BTreeMap<String, String> {
+        let source = Source { name: "powerform.yaml".to_owned(), text: text.to_owned() };
+        let read = crate::config::read(&[source]).expect("valid");
+        let name = |index: crate::fleet::EntryIndex| read.desired.entries[index.at()].name.to_string();
+        let meaning = |entry: &crate::fleet::Entry| {
+            let needs: Vec<_> = entry.needs.iter().map(|need| (name(need.entry), need.strength)).collect();
+            format!("{needs:?} {:?}", crate::fleet::Entry { needs: Vec::new(), ..entry.clone() })
+        };
+        read.desired.entries.iter().map(|entry| (entry.name.to_string(), meaning(entry))).collect()
+    }
+
+    proptest::proptest! {
+        /// Files as people lay them out: every piece in any of several forms, in any order, with anything between.
+        #[test]
+        fn whatever_is_there_means_what_it_meant(
+            pieces in proptest::collection::vec(0..PIECES.len(), 0..6),
+            tail in proptest::sample::select(vec!["", "\n", "# end\n", "  # end", "...\n", "limits: { starts: 3 }", "  \n\n# x: {\nlimits:\n  starts: 3\n"]),
+            head in proptest::sample::select(vec!["stack: a\n", "# {}\n---\nstack: a # b\n\n", "\u{feff}stack: \"a\"\n", "limits: { stops: 1 }\nstack: a\n"]),
+            deep in 1..5_usize,
+            is_dos: bool,
+        ) {
+            let mut text = head.to_owned();
+            text.push_str(if pieces.is_empty() { "instances: {}\n" } else { "instances:\n" });
+            for (number, piece) in pieces.iter().enumerate() {
+                for line in PIECES[*piece].replace("N", &number.to_string()).lines() {
+                    let indentation = if line.is_empty() { 0 } else { deep };
+                    text.push_str(&format!("{:indentation$}{line}\n", ""));
+                }
+            }
+            if !(head.contains("limits") && tail.contains("limits")) {
+                text.push_str(tail);
+            }
+            if is_dos {
+                text = text.replace('\n', "\r\n");
+            }
+            let before = meaning(text.as_bytes());
+            let source = Source { name: "powerform.yaml".to_owned(), text: text.clone().into_bytes() };
+            let appended = append(&source, "instances", "new:\n  id: i-new\n  status: Any\n").expect("there is a place");
+            let mut after = meaning(&appended);
+            proptest::prop_assert!(after.remove("new").is_some());
+            proptest::prop_assert_eq!(after, before);
+            if !pieces.is_empty() {
+                let added = appended.len() - text.len();
+                let kept = (0..=text.len()).any(|at| appended[..at] == text.as_bytes()[..at] && appended[at + added..] == text.as_bytes()[at..]);
+                proptest::prop_assert!(kept, "every byte is kept");
+            }
+        }
+    }
+
+    const PIECES: [&str; 8] = [
+        "dbN: { id: i-dbN, status: Running } # one",
+        "# above\nwebN:\n  id: i-webN\n  status: Any",
+        "\nspacedN:\n\n  id: i-spN\n\n  status: Any\n\n# below\n",
+        "guestN:\n  id: i-gN\n  status: Running\n  ready:\n    guest: |\n      # not a comment\n\n      true\n      # nor this",
+        "foldN:\n  id: i-fN\n  status: Running\n  ready:\n    guest: >-\n      test -f /x\n\n      && true",
+        "\"quotedN\": {\n  id: 'i-qN',\n  status: Any\n }",
+        "idsN:\n  ids:\n  - i-aN\n  - i-bN\n  status: Any # last",
+        "longN:\n  id: i-lN\n  status: Running\n  ready: { guest: \"a\n    # in the text\n    b\" }",
+    ];
 }
