@@ -58,7 +58,7 @@ pub(super) struct Connections {
 ///
 /// Where a provider is the only one, what is wrong with it ends the run. One of several ends its own instances only.
 pub(super) async fn connect(session: &Session<'_>, loaded: &Loaded) -> Result<Connections, Failure> {
-    let joined = join(session, loaded, loaded.providers(), &Simulators::default()).await?;
+    let joined = join(session, loaded, loaded.providers(), &Simulators::default(), None).await?;
     let is_only = joined.len() == 1;
     let mut connections = Connections { clouds: Clouds::new(), unconnected: BTreeMap::new() };
     for (alias, client) in joined {
@@ -83,14 +83,17 @@ pub(super) async fn connect(session: &Session<'_>, loaded: &Loaded) -> Result<Co
 }
 
 /// Each of these providers joined to its cloud, or why not. An interruption ends it.
+///
+/// With credentials that are known already, no others are looked for.
 pub(super) async fn join(
     session: &Session<'_>,
     loaded: &Loaded,
     aliases: Vec<ProviderAlias>,
     simulators: &Simulators,
+    known: Option<&CredentialSource>,
 ) -> Result<Vec<(ProviderAlias, anyhow::Result<Arc<Client>>)>, Failure> {
     let setting_up =
-        together(aliases.iter().map(|alias| set_up(session, loaded, alias, simulators)).collect());
+        together(aliases.iter().map(|alias| set_up(session, loaded, alias, simulators, known)).collect());
     let setups = tokio::select! {
         setups = setting_up => setups,
         () = session.interruption.asked() => return Err(Failure::Interrupted),
@@ -115,12 +118,16 @@ async fn set_up(
     loaded: &Loaded,
     alias: &ProviderAlias,
     simulators: &Simulators,
+    known: Option<&CredentialSource>,
 ) -> anyhow::Result<Setup> {
     let provider = loaded.provider(alias);
     if let Some(account) = &provider.simulator {
         return simulated(session, provider, &loaded.path(account), simulators).await;
     }
-    let setup = real(session, loaded, provider).await?;
+    let setup = real(session, loaded, provider, known).await?;
+    if known.is_some() {
+        return Ok(setup);
+    }
     session.console.say(
         Level::Note,
         format_args!("{alias}: {}, credentials from {}", setup.region, setup.credentials.place()),
@@ -148,12 +155,20 @@ pub(super) async fn together<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T>
     values.into_iter().flatten().collect()
 }
 
-async fn real(session: &Session<'_>, loaded: &Loaded, provider: &ProviderSettings) -> anyhow::Result<Setup> {
+async fn real(
+    session: &Session<'_>,
+    loaded: &Loaded,
+    provider: &ProviderSettings,
+    known: Option<&CredentialSource>,
+) -> anyhow::Result<Setup> {
     let around = surroundings(session);
     let transport = Transport::new(&around)?;
     let wanted = wanted(provider);
     let region = region(provider, &wanted, &around)?;
     let endpoint = endpoint(provider, &region, &around, &loaded.name)?;
+    if let Some(known) = known {
+        return Ok(setup(session, provider, endpoint, region, known.clone(), transport));
+    }
     let context = Context {
         surroundings: around,
         transport: transport.clone(),

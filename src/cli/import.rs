@@ -9,8 +9,8 @@ use super::arguments::Import;
 use super::configuration::{DEFAULT_FILE, Loaded, load_files};
 use super::failure::{Exit, Failure};
 use super::{Level, Session};
-use crate::config::{self, ProviderSettings, Source};
-use crate::fleet::{ProviderAlias, Selector, StackName, StopMode};
+use crate::config::{self, ProviderSettings, Source, nearest};
+use crate::fleet::{InstanceId, ProviderAlias, Selector, StackName, StopMode};
 use crate::inventory::{self, Draft, Known, Shape};
 use crate::render::words;
 use look::Looked;
@@ -39,7 +39,17 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Import) -> Result<Exi
         Some(stack) => stack.clone(),
         None => StackName::new(STACK)?,
     };
+    if let Some(into) = arguments.into.as_deref().filter(|into| session.path(into).is_dir()) {
+        return Err(anyhow!("{} is a folder: name a file in it with --into", into.display()).into());
+    }
     let mut ground = ground(session, arguments.into.as_deref())?;
+    if arguments.into.is_some() && arguments.stack.is_some() && ground.has_files() {
+        return Err(anyhow!(
+            "--stack names the stack of a new document, and {} has one: leave it out",
+            ground.loaded.name
+        )
+        .into());
+    }
     let filter = filter(arguments)?;
     let looked = tokio::select! {
         looked = look::look(session, &mut ground, arguments, &filter) => looked?,
@@ -54,6 +64,9 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Import) -> Result<Exi
         return Ok(exit);
     }
     let known = known(&ground.loaded, &looked);
+    if let Some(key) = &arguments.group_by {
+        warn_of_unused_tag(session, key, &looked);
+    }
     let mut shape = Shape {
         group_by: arguments.group_by.clone(),
         select: arguments.select,
@@ -62,15 +75,8 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Import) -> Result<Exi
     };
     let mut drafts = inventory::drafts(&looked.inventory, &known, &shape);
     if drafts.is_empty() {
-        let found: usize = looked.inventory.values().map(Vec::len).sum();
-        let what = if found == 1 {
-            "the one instance that was found is"
-        } else {
-            "all instances that were found are"
-        };
-        session
-            .console
-            .say(Level::Note, format_args!("nothing new: {what} in {} already", ground.loaded.name));
+        let (what, name) = (left_out(&looked, &drafts), &ground.loaded.name);
+        session.console.say(Level::Note, format_args!("nothing new: {what} already in {name}"));
         return Ok(exit);
     }
     match &arguments.into {
@@ -78,7 +84,7 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Import) -> Result<Exi
             let settings = settings_in_use(&ground, &looked, &drafts);
             let text = inventory::document(&stack, &settings, &drafts);
             session.console.document(&text);
-            tell(session, &drafts, "found", None);
+            tell(session, &ground, &looked, &drafts, None);
         }
         Some(file) => {
             let path = session.path(file);
@@ -90,7 +96,7 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Import) -> Result<Exi
                 made = into::compose(&ground, &path, &stack, &looked, &drafts);
             }
             into::write(session, &path, made?)?;
-            tell(session, &drafts, "added", Some(&path));
+            tell(session, &ground, &looked, &drafts, Some(&path));
         }
     }
     Ok(exit)
@@ -197,19 +203,53 @@ fn nothing_found(looked: &Looked, filter: &Selector) -> anyhow::Error {
     )
 }
 
+/// A key that nothing has is most often a slip of the finger.
+fn warn_of_unused_tag(session: &Session<'_>, key: &str, looked: &Looked) {
+    let found = || looked.inventory.values().flatten();
+    if found().any(|found| found.tags.contains_key(key)) {
+        return;
+    }
+    let keys: BTreeSet<&str> = found().flat_map(|found| found.tags.keys().map(String::as_str)).collect();
+    let near = nearest(key, keys).map(|near| format!("; did you mean \"tag:{near}\"?")).unwrap_or_default();
+    session.console.say(
+        Level::Warning,
+        format_args!("no instance has the tag \"{key}\", so each has an entry of its own{near}"),
+    );
+}
+
+/// `the one instance that was found is`, `2 others are`.
+fn left_out(looked: &Looked, drafts: &[Draft]) -> String {
+    // An instance that two providers see is one instance.
+    let found: HashSet<&InstanceId> =
+        looked.inventory.values().flatten().map(|found| &found.sighting.id).collect();
+    let drafted: usize = drafts.iter().map(|draft| draft.ids().len()).sum();
+    match (found.len() - drafted.min(found.len()), drafted) {
+        (1, 0) => "the one instance that was found is".to_owned(),
+        (_, 0) => "all instances that were found are".to_owned(),
+        (0, _) => String::new(),
+        (1, _) => "1 other is".to_owned(),
+        (many, _) => format!("{many} others are"),
+    }
+}
+
 /// Says how much it was.
-fn tell(session: &Session<'_>, drafts: &[Draft], verb: &str, file: Option<&Path>) {
+fn tell(session: &Session<'_>, ground: &Ground, looked: &Looked, drafts: &[Draft], file: Option<&Path>) {
     let instances: usize = drafts.iter().map(|draft| draft.ids().len()).sum();
+    let instances = words::count(instances, "instance");
     let entries = match drafts.len() {
         1 => "1 entry".to_owned(),
         many => format!("{many} entries"),
     };
-    let into = file.map(|file| format!(" to {}", file.display())).unwrap_or_default();
-    let instances = words::count(instances, "instance");
+    let what = match file {
+        Some(file) => format!("added {instances} as {entries} to {}", file.display()),
+        None => format!("found {instances}, printed as {entries}"),
+    };
+    let mut others = left_out(looked, drafts);
+    if !others.is_empty() {
+        others = format!("; {others} already in {}", ground.loaded.name);
+    }
     session.console.say(
         Level::Note,
-        format_args!(
-            "{verb} {instances} as {entries}{into}; as things are now, a plan of that has nothing to do"
-        ),
+        format_args!("{what}{others}. As things are now, a plan of that has nothing to do"),
     );
 }

@@ -1,6 +1,6 @@
 //! `--into`: adds entries to a file, and to nothing else that it holds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,9 @@ use crate::cli::Session;
 use crate::cli::failure::Failure;
 use crate::cli::import::look::Looked;
 use crate::config::{self, Source, append};
-use crate::fleet::{Desired, Entry, EntryName, Goal, Need, ProviderAlias, StackName, StoppedMode, Strength};
+use crate::fleet::{
+    Desired, Entry, EntryName, Goal, InstanceId, Need, ProviderAlias, StackName, StoppedMode, Strength,
+};
 use crate::inventory::{self, Draft};
 use crate::render::json::v1;
 use crate::render::problems;
@@ -122,16 +124,18 @@ fn meanings(desired: &Desired) -> BTreeMap<&EntryName, Meaning<'_>> {
     entries.collect()
 }
 
+/// Whether what is stopped would be stopped as it is.
 fn keeps_stop_modes(after: &Desired, drafts: &[Draft], looked: &Looked) -> bool {
-    let modes: BTreeMap<&EntryName, &str> =
+    let modes: HashMap<&EntryName, &str> =
         after.entries.iter().map(|entry| (&entry.name, entry.stop.mode.word())).collect();
+    let found = looked.inventory.values().flatten();
+    let seen: HashMap<&InstanceId, StoppedMode> =
+        found.map(|found| (&found.sighting.id, found.sighting.stopped_mode)).collect();
     drafts.iter().filter(|draft| draft.goal == Goal::Stopped).all(|draft| {
-        let Some(wanted) = modes.get(&draft.name) else { return true };
-        let ids = draft.ids();
-        let found = looked.inventory.get(&draft.provider).into_iter().flatten();
-        let own = found.filter(|found| ids.contains(&&found.sighting.id));
-        own.map(|found| found.sighting.stopped_mode)
-            .all(|mode| mode == StoppedMode::NotApplicable || mode.word() == *wanted)
+        draft.ids().into_iter().filter_map(|id| seen.get(id)).all(|mode| {
+            *mode == StoppedMode::NotApplicable
+                || modes.get(&draft.name).is_none_or(|word| *word == mode.word())
+        })
     })
 }
 

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::Ground;
 use crate::aliyun::client::Client;
+use crate::aliyun::credentials::CredentialSource;
 use crate::aliyun::endpoint::check_region;
 use crate::cli::arguments::Import;
 use crate::cli::connection::{Simulators, join, named_region, surroundings, wanted};
@@ -97,7 +98,7 @@ pub(super) async fn look(
     if !ground.has_files() {
         name_region(session, ground, arguments.all_regions, &mut regions)?;
     }
-    let first = join(session, &ground.loaded, candidates(ground, &regions), &simulators).await?;
+    let first = join(session, &ground.loaded, candidates(ground, &regions), &simulators, None).await?;
     let mut connected = Connected::default();
     connected.take_in(first);
     if !regions.is_empty() {
@@ -116,10 +117,7 @@ pub(super) async fn look(
         regions = other_regions(&connected).await?;
     }
     let added = describe(ground, regions);
-    if !added.is_empty() {
-        let more = added.iter().cloned().collect();
-        connected.take_in(join(session, &ground.loaded, more, &simulators).await?);
-    }
+    join_added(session, ground, &added, &simulators, &mut connected).await?;
     let is_alone = connected.clients.is_empty() && connected.failures.len() == 1;
     if is_alone && let Some((_, error)) = connected.failures.pop() {
         return Err(error.into());
@@ -130,6 +128,27 @@ pub(super) async fn look(
         begin_with_instances(&mut looked);
     }
     Ok(looked)
+}
+
+/// Joins the providers that were added. All of them have the credentials of the main one, which are looked for once.
+async fn join_added(
+    session: &Session<'_>,
+    ground: &Ground,
+    added: &BTreeSet<ProviderAlias>,
+    simulators: &Simulators,
+    connected: &mut Connected,
+) -> Result<(), Failure> {
+    let mut added: Vec<ProviderAlias> = added.iter().cloned().collect();
+    if connected.credentials_of(&ProviderAlias::main()).is_none() && !added.is_empty() {
+        let first = added.remove(0);
+        connected.take_in(join(session, &ground.loaded, vec![first.clone()], simulators, None).await?);
+        let known = connected.credentials_of(&first);
+        connected.take_in(join(session, &ground.loaded, added, simulators, known.as_ref()).await?);
+    } else {
+        let known = connected.credentials_of(&ProviderAlias::main());
+        connected.take_in(join(session, &ground.loaded, added, simulators, known.as_ref()).await?);
+    }
+    Ok(())
 }
 
 /// Without a configuration the main provider is the first region that is named.
@@ -185,6 +204,11 @@ struct Connected {
 }
 
 impl Connected {
+    fn credentials_of(&self, alias: &ProviderAlias) -> Option<CredentialSource> {
+        let found = self.clients.iter().find(|(own, _)| own == alias);
+        found.map(|(_, client)| client.credentials().clone())
+    }
+
     fn take_in(&mut self, joined: Vec<(ProviderAlias, anyhow::Result<Arc<Client>>)>) {
         for (alias, client) in joined {
             match client {
@@ -201,8 +225,15 @@ async fn other_regions(connected: &Connected) -> anyhow::Result<BTreeSet<Region>
     let found = connected.clients.iter().find(|(alias, _)| *alias == main).or(connected.clients.first());
     let Some((_, asked)) = found else { return Ok(BTreeSet::new()) };
     let offers = asked.regions().await.map_err(|refusal| {
-        let remedy = words::remedy_of(&refusal).into_owned();
-        anyhow!("the regions of the account could not be listed: {refusal}. What to do: {remedy}; or name them with --region")
+        let is_denied = refusal.code.as_deref().is_some_and(|code| code.starts_with("Forbidden"));
+        let remedy = match is_denied {
+            true => "allow ecs:DescribeRegions for these credentials".into(),
+            false => words::remedy_of(&refusal),
+        };
+        anyhow!(
+            "the regions of the account could not be listed: {refusal}. What to do: {remedy}, or name the regions with \
+             --region"
+        )
     })?;
     let account = asked.credentials().account();
     let own: BTreeSet<&Region> = connected

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use powerform::config::{self, Source};
 use powerform::fleet::{Desired, Members};
 
-use crate::harness::{Ran, Scenario, World};
+use crate::harness::{Ran, SECRET, Scenario, World};
 
 const ACCOUNT: &str = r#"instances:
   - { id: i-db, name: db, status: Running, tags: { role: db, env: prod } }
@@ -259,4 +259,52 @@ fn who_may_not_look_is_told_so_and_not_that_there_is_nothing() {
             import(&scenario, arguments).exits(1).complains(&["Forbidden.RAM", "ecs:DescribeInstances"]);
         assert!(ran.stdout.is_empty());
     }
+}
+
+#[test]
+fn a_folder_a_stack_that_is_there_and_a_tag_that_nothing_has_are_spoken_of() {
+    let scenario = estate();
+    std::fs::create_dir(scenario.folder().join("folder")).expect("the folder is ours");
+    for (arguments, why) in [
+        (&["--into", "folder"][..], "folder is a folder"),
+        (&["--into", "powerform.yaml", "--stack", "other"], "powerform.yaml has one"),
+    ] {
+        import(&scenario, arguments).exits(1).complains(&[why]);
+    }
+    import(&scenario, &["--group-by", "tag:rôle"])
+        .exits(0)
+        .complains(&["warning", "did you mean \"tag:role\"?"]);
+    import(&scenario, &["--region", "cn-hongkong", "--into", "powerform.yaml"]).exits(0);
+    import(&scenario, &[])
+        .exits(0)
+        .complains(&["found 9 instances", "2 others are already in powerform.yaml"]);
+}
+
+#[test]
+fn who_may_not_list_regions_is_told_to_name_them() {
+    let scenario = Scenario::new(
+        "permissions: { deny: [DescribeRegions] }\ninstances: [{ id: i-db, status: Running }]\n",
+        "instances: {}\n",
+    );
+    import(&scenario, &["--all-regions"]).exits(1).complains(&["ecs:DescribeRegions", "--region"]);
+    import(&scenario, &[]).exits(0).prints(&["id: i-db"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn all_regions_are_asked_with_credentials_that_were_looked_for_once() {
+    let mut scenario = Scenario::in_world(World::Served, ACCOUNT, "");
+    let keys =
+        format!(r#"{{\\\"access_key_id\\\":\\\"sim-key\\\",\\\"access_key_secret\\\":\\\"{SECRET}\\\"}}"#);
+    let command = format!(r#"sh -c 'echo asked >> asked; echo \"{keys}\"'"#);
+    let profile = format!(r#"{{"name":"ours","mode":"External","process_command":"{command}"}}"#);
+    std::fs::create_dir(scenario.folder().join(".aliyun")).expect("the folder is ours");
+    scenario.write(".aliyun/config.json", format!(r#"{{"current":"ours","profiles":[{profile}]}}"#));
+    scenario.provide("profile: ours");
+    scenario.write_configuration("instances: {}\n");
+    let printed = import(&scenario, &["--all-regions"]).exits(0).stdout;
+    assert_eq!(read(&printed).entries.len(), ALL);
+    assert_eq!(text_of(&scenario, "asked"), "asked\n");
+    assert!(printed.contains("  cn-hongkong:\n    region: cn-hongkong\n    profile: ours\n"), "{printed}");
+    is_in_sync(&scenario, "powerform.yaml");
 }
