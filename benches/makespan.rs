@@ -19,6 +19,7 @@ use powerform::execute::{EventKind, Execution, Limits, Report, execute};
 use powerform::fleet::{Desired, InstanceId, InstanceKey, Power, ProviderAlias, Region, Selector, Sighting};
 use powerform::observe::observe;
 use powerform::plan::{Change, plan};
+use powerform::probe::{Attempt, NotReady, Prober};
 use tokio::time::{Instant, sleep};
 
 const CALL: Duration = Duration::from_millis(100);
@@ -174,7 +175,7 @@ async fn run(
     let mut learnt = HashMap::new();
     let execution =
         Execution { plan: &plan, age: looked_at.elapsed(), limits: Limits::default(), expected: &expected };
-    execute(execution, &clouds, std::future::pending(), |event| {
+    execute(execution, &clouds, &Arc::new(Unasked), std::future::pending(), |event| {
         report.hear(&event);
         if let EventKind::Completed { change, took: Some(took), .. } = event.kind {
             learnt.insert(plan.changes[change].key.clone(), took);
@@ -242,6 +243,15 @@ impl Memory {
 
 fn refusal(id: &InstanceId) -> Refusal {
     Refusal::new(Advice::Final, format!("{id} is never stopped here, or not there at all"))
+}
+
+/// No entry has a readiness, so nothing is asked.
+struct Unasked;
+
+impl Prober for Unasked {
+    async fn attempt(&self, _: Attempt) -> Result<(), NotReady> {
+        Ok(())
+    }
 }
 
 impl Search for Memory {

@@ -26,6 +26,7 @@ use powerform::config::{self, Source};
 use powerform::execute::Limits;
 use powerform::fleet::{Desired, InstanceId, ProviderAlias, Recorded, Region, StopMode, StopPolicy};
 use powerform::plan::Shape;
+use powerform::probe::{Attempt, NotReady, Prober};
 use powerform::reconcile::{Apply, apply, preview};
 use powerform::simulator::Simulator;
 use powerform::state::{LocalStore, LockInfo, Store as _};
@@ -293,7 +294,16 @@ async fn reconcile(desired: &Desired, clouds: &Clouds<Client>, store: &LocalStor
     ensure!(preview.failures.is_empty(), "a look failed: {:?}", preview.failures);
     let recorded = recorded.unwrap_or_else(|| Recorded::new(desired.stack.clone(), Uuid::new_v4()));
     let limits = Limits::default();
-    let job = Apply { preview: &preview, recorded, clouds, store, held: &held, limits, clock: &now };
+    let job = Apply {
+        preview: &preview,
+        recorded,
+        clouds,
+        prober: &Arc::new(Unasked),
+        store,
+        held: &held,
+        limits,
+        clock: &now,
+    };
     let applied = apply(job, std::future::pending(), |_| {}).await;
     ensure!(applied.unsaved.is_none(), "the record was not saved: {:?}", applied.unsaved);
     ensure!(
@@ -304,4 +314,13 @@ async fn reconcile(desired: &Desired, clouds: &Clouds<Client>, store: &LocalStor
     store.unlock(held).await?;
     let tally = preview.plan.tally();
     Ok(tally.start + tally.stop)
+}
+
+/// No entry has a readiness, so nothing is asked.
+struct Unasked;
+
+impl Prober for Unasked {
+    async fn attempt(&self, _: Attempt) -> Result<(), NotReady> {
+        Ok(())
+    }
 }

@@ -65,6 +65,8 @@ impl History<'_> {
             EventKind::Began { .. }
             | EventKind::Accepted { .. }
             | EventKind::Retrying { .. }
+            | EventKind::OutOfStock { .. }
+            | EventKind::Readying { .. }
             | EventKind::Moved { .. }
             | EventKind::Throttled { .. }
             | EventKind::LookFailed { .. } => false,

@@ -7,6 +7,7 @@ mod preflight;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,6 +22,7 @@ use crate::plan::{
     Change, Cycle, Misselected, Narrowed, NoMatch, Plan, Shape, Verdict, check_selections, drift_only,
     narrow, plan, power_off,
 };
+use crate::probe::Prober;
 use crate::state::{Held, StateError, Store, Writer};
 
 pub use preflight::{Unsettled, preflight};
@@ -103,13 +105,15 @@ pub async fn preview<C: Cloud + Search + 'static>(
 }
 
 /// Everything that an apply works with.
-pub struct Apply<'a, C, S> {
+pub struct Apply<'a, C, S, P> {
     /// What is to be done.
     pub preview: &'a Preview,
     /// The record as it was loaded, or a new one.
     pub recorded: Recorded,
     /// Where it is done.
     pub clouds: &'a Clouds<C>,
+    /// Asks instances whether they are ready.
+    pub prober: &'a Arc<P>,
     /// Where the record is saved.
     pub store: &'a S,
     /// The lock on it.
@@ -146,12 +150,12 @@ pub enum Heard<'a> {
 /// when the calls under way are answered; the record is saved in either case.
 ///
 /// `listen` hears everything as it happens.
-pub async fn apply<C: Cloud + 'static, S: Store>(
-    apply: Apply<'_, C, S>,
+pub async fn apply<C: Cloud + 'static, S: Store, P: Prober + 'static>(
+    apply: Apply<'_, C, S, P>,
     interrupt: impl Future<Output = ()>,
     listen: impl Fn(Heard<'_>),
 ) -> Applied {
-    let Apply { preview, mut recorded, clouds, store, held, limits, clock } = apply;
+    let Apply { preview, mut recorded, clouds, prober, store, held, limits, clock } = apply;
     let plan = &preview.plan;
 
     let began = Instant::now();
@@ -164,7 +168,7 @@ pub async fn apply<C: Cloud + 'static, S: Store>(
     let (tell, mut told) = mpsc::unbounded_channel::<Event>();
     let running = async {
         let execution = Execution { plan, age: preview.age(), limits, expected: &|change| change.expected };
-        execute(execution, clouds, interrupt, |event| {
+        execute(execution, clouds, prober, interrupt, |event| {
             report.hear(&event);
             listen(Heard::Event(&event));
             // The receiver lives until this sender is dropped.
@@ -292,6 +296,8 @@ pub fn advance(recorded: &mut Recorded, plan: &Plan, event: &Event, now: Timesta
         EventKind::Failed { power: None, .. }
         | EventKind::Began { .. }
         | EventKind::Retrying { .. }
+        | EventKind::OutOfStock { .. }
+        | EventKind::Readying { .. }
         | EventKind::Moved { .. }
         | EventKind::Skipped { .. }
         | EventKind::NotReached { .. }

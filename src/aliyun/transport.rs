@@ -116,6 +116,21 @@ impl Transport {
         Ok(Self { proxy, roots })
     }
 
+    /// Clients for probes, with as long to connect as an attempt may take: one for instances themselves, without a proxy
+    /// and without encryption, and one for URLs, if that is wanted.
+    ///
+    /// # Errors
+    /// [`SetupError`] if TLS cannot be set up.
+    pub fn for_probes(
+        &self,
+        connect: Duration,
+        with_urls: bool,
+    ) -> Result<(reqwest::Client, Option<reqwest::Client>), SetupError> {
+        let direct = self.client(Line { encrypted: false, local: true, connect })?;
+        let outer = Line { encrypted: true, local: false, connect };
+        Ok((direct, with_urls.then(|| self.client(outer)).transpose()?))
+    }
+
     /// An HTTP client: no redirects, no repetitions of its own, no compression.
     ///
     /// One repetition stays that cannot be switched off: hyper takes a request to another connection if the pooled

@@ -15,6 +15,7 @@ use super::configuration::{Loaded, load};
 use super::connection::{accounts, connect};
 use super::failure::{Exit, Failure};
 use super::interruption::Resumptions;
+use super::probes::probes;
 use super::progress::{Progress, Screen};
 use super::{Level, Session, approval, plan, plan_file, report};
 use crate::aliyun::client::Client;
@@ -22,6 +23,7 @@ use crate::execute::{CallBounds, Limits};
 use crate::fleet::{CallLimits, ProviderAlias, Recorded};
 use crate::history::History;
 use crate::plan::{Block, Change, Plan, Request, SavedPlan, Shape, Then, Verdict, keep_refusals};
+use crate::probe::Probes;
 use crate::reconcile::{self, Applied, Heard, Preview};
 use crate::render::json::v1;
 use crate::render::{human, words};
@@ -174,9 +176,19 @@ async fn under_lock(
         events: Vec::new(),
         left_out: 0,
     };
+    let prober = probes(session, loaded)?;
     let environment = session.environment;
     let clock = move || environment.now();
-    let apply = reconcile::Apply { preview: &preview, recorded, clouds, store, held, limits, clock: &clock };
+    let apply = reconcile::Apply {
+        preview: &preview,
+        recorded,
+        clouds,
+        prober: &prober,
+        store,
+        held,
+        limits,
+        clock: &clock,
+    };
     let applied = carry_out(session, apply, &mut history).await;
     let mut exit = last_words(session, arguments, &shape, &preview, &applied);
     report::keep(session, store, held, &history).await;
@@ -223,7 +235,7 @@ fn check_allowed(arguments: &Apply, plan: &Plan, limits: CallLimits) -> anyhow::
 
 async fn carry_out(
     session: &Session<'_>,
-    apply: reconcile::Apply<'_, Client, Backend>,
+    apply: reconcile::Apply<'_, Client, Backend, Probes>,
     history: &mut History<'_>,
 ) -> Applied {
     let preview = apply.preview;

@@ -22,6 +22,7 @@ mod log;
 mod man;
 mod plan;
 mod plan_file;
+mod probes;
 pub mod progress;
 mod record;
 mod report;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::Refusal;
-use crate::fleet::{Address, Goal, Power, StoppedMode};
+use crate::fleet::{Address, Goal, Power, Probe, StoppedMode};
 use crate::plan::Block;
 
 /// Something that happened.
@@ -25,6 +25,8 @@ impl Event {
             EventKind::Began { change, .. }
             | EventKind::Accepted { change, .. }
             | EventKind::Retrying { change, .. }
+            | EventKind::OutOfStock { change, .. }
+            | EventKind::Readying { change, .. }
             | EventKind::Moved { change, .. }
             | EventKind::Completed { change, .. }
             | EventKind::Failed { change, .. }
@@ -64,6 +66,27 @@ pub enum EventKind {
         refusal: Refusal,
         /// How often it was sent so far.
         sends: u32,
+    },
+    /// There is no stock for a start; it will be asked for again.
+    OutOfStock {
+        /// Which instance.
+        change: usize,
+        /// What the last attempt met.
+        refusal: Refusal,
+        /// When it is asked for again, since the run began.
+        again: Duration,
+        /// When it is given up, since the run began.
+        until: Duration,
+    },
+    /// An instance is Running, and has yet to show that it is ready. Said when that begins, and whenever there is another
+    /// answer.
+    Readying {
+        /// Which instance.
+        change: usize,
+        /// The first probe that has not passed; none while only the delay is waited for.
+        probe: Option<Probe>,
+        /// Its last answer, if there was one: one line of bounded length. Untrusted text.
+        answer: Option<String>,
     },
     /// An instance in transition shows another status than at the look before.
     Moved {
@@ -174,6 +197,8 @@ pub enum How {
     Arrived,
     /// It was at the goal before anything was called.
     AlreadyThere,
+    /// It was as wanted all along, and has shown that it is ready for those that depend on it.
+    Ready,
 }
 
 /// How a step failed.
@@ -228,6 +253,24 @@ pub enum Failure {
         for_so_long: Duration,
         /// The timeout.
         timeout: Duration,
+    },
+    /// There was no stock for it, as long as it was asked for.
+    NoStock {
+        /// What the last attempt met.
+        refusal: Refusal,
+        /// How often it was asked for.
+        tries: u32,
+        /// For how long.
+        patience: Duration,
+    },
+    /// It is Running, and did not show in time that it is ready.
+    NotReady {
+        /// The first probe that did not pass.
+        probe: Probe,
+        /// Its last answer; none if there was none yet. Untrusted text.
+        answer: Option<String>,
+        /// How long it was given.
+        within: Duration,
     },
     /// It could not be looked at any more.
     CannotLook(Refusal),

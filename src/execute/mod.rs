@@ -16,6 +16,7 @@ mod tests;
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub use run::{CallBounds, Limits};
 use crate::cloud::{Accepted, Advice, Cloud, Clouds, Refusal};
 use crate::fleet::{InstanceId, ProviderAlias, Sighting};
 use crate::plan::{Change, Plan};
+use crate::probe::{NotReady, Prober};
 use ready::StepIndex;
 use run::{Command, Run};
 
@@ -49,16 +51,20 @@ type Answers = Vec<(StepIndex, Result<Accepted, Refusal>)>;
 enum Answer {
     Looked { number: u64, answer: Result<Vec<Sighting>, Refusal> },
     Called(Answers),
+    Probed { number: u64, answer: Result<(), NotReady> },
 }
 
 /// Carries out a plan. Ends when every step has ended, or, once `interrupt` resolves, when the calls under way are
 /// answered.
 ///
+/// `prober` asks instances whether they are ready; attempts that are under way when the run ends are dropped.
+///
 /// `listen` hears every event, in order, as it happens. While it blocks nothing is sent, and an interruption that
 /// comes meanwhile is heeded before anything else is.
-pub async fn execute<C: Cloud + 'static>(
+pub async fn execute<C: Cloud + 'static, P: Prober + 'static>(
     execution: Execution<'_>,
     clouds: &Clouds<C>,
+    prober: &Arc<P>,
     interrupt: impl Future<Output = ()>,
     mut listen: impl FnMut(Event),
 ) {
@@ -78,7 +84,7 @@ pub async fn execute<C: Cloud + 'static>(
             run.interrupt(now());
         }
         for command in run.poll(now()) {
-            carry_out(command, clouds, &mut work);
+            carry_out(command, clouds, prober, &mut work);
         }
         run.take_events().into_iter().for_each(&mut listen);
         if run.is_over() {
@@ -100,6 +106,7 @@ pub async fn execute<C: Cloud + 'static>(
             Some(answer) = work.join_next(), if !work.is_empty() => match answer {
                 Ok(Answer::Looked { number, answer }) => run.looked(now(), number, answer),
                 Ok(Answer::Called(answers)) => run.answered(now(), answers),
+                Ok(Answer::Probed { number, answer }) => run.probed(now(), number, answer),
                 // A task is never cancelled while the run goes on, so this is a defect in the cloud's code.
                 Err(error) => {
                     if let Ok(panic) = error.try_into_panic() {
@@ -117,7 +124,12 @@ async fn has_come(mut future: Pin<&mut impl Future<Output = ()>>) -> bool {
     poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await
 }
 
-fn carry_out<C: Cloud + 'static>(command: Command, clouds: &Clouds<C>, work: &mut JoinSet<Answer>) {
+fn carry_out<C: Cloud + 'static, P: Prober + 'static>(
+    command: Command,
+    clouds: &Clouds<C>,
+    prober: &Arc<P>,
+    work: &mut JoinSet<Answer>,
+) {
     let cloud = |provider: &ProviderAlias| {
         clouds.get(provider).cloned().ok_or_else(|| {
             Refusal::new(Advice::Final, format!("there is no connection for the provider \"{provider}\""))
@@ -133,6 +145,10 @@ fn carry_out<C: Cloud + 'static>(command: Command, clouds: &Clouds<C>, work: &mu
                 };
                 Answer::Looked { number, answer }
             });
+        }
+        Command::Probe { number, attempt } => {
+            let prober = Arc::clone(prober);
+            work.spawn(async move { Answer::Probed { number, answer: prober.attempt(*attempt).await } });
         }
         Command::Start { provider, calls } => {
             let cloud = cloud(&provider);

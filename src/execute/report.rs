@@ -26,6 +26,8 @@ pub enum Outcome {
     Arrived,
     /// Was at the goal before anything was called.
     AlreadyThere,
+    /// Was as wanted all along, and has shown that it is ready.
+    Ready,
     /// Failed.
     Failed(Failure),
     /// Not tried, because of another instance.
@@ -50,6 +52,7 @@ impl Report {
                 *change,
                 match (how, action) {
                     (How::AlreadyThere, _) => Outcome::AlreadyThere,
+                    (How::Ready, _) => Outcome::Ready,
                     (How::Arrived, _) => Outcome::Arrived,
                     (How::Called, Action::Stop) => Outcome::Stopped,
                     (How::Called, Action::Start | Action::Wait) => Outcome::Started,
@@ -69,6 +72,8 @@ impl Report {
             EventKind::Began { .. }
             | EventKind::Accepted { .. }
             | EventKind::Retrying { .. }
+            | EventKind::OutOfStock { .. }
+            | EventKind::Readying { .. }
             | EventKind::Moved { .. }
             | EventKind::Throttled { .. }
             | EventKind::LookFailed { .. } => return,
@@ -82,11 +87,20 @@ impl Report {
         let all_known = plan.groups.iter().all(|group| group.not_seen().is_none());
         all_known
             && plan.changes.iter().enumerate().all(|(position, change)| match change.verdict {
-                Verdict::InSync | Verdict::Release | Verdict::Any => true,
+                // As wanted, unless it had to show that it is ready, and did not.
+                Verdict::InSync | Verdict::Release | Verdict::Any => {
+                    matches!(self.outcomes.get(&position), None | Some(Outcome::Ready))
+                }
                 Verdict::Blocked(_) => false,
                 Verdict::Start { .. } | Verdict::Stop { .. } | Verdict::Wait { .. } => matches!(
                     self.outcomes.get(&position),
-                    Some(Outcome::Started | Outcome::Stopped | Outcome::Arrived | Outcome::AlreadyThere)
+                    Some(
+                        Outcome::Started
+                            | Outcome::Stopped
+                            | Outcome::Arrived
+                            | Outcome::AlreadyThere
+                            | Outcome::Ready
+                    )
                 ),
             })
     }

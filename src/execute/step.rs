@@ -6,12 +6,13 @@
 #[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::event::{Action, Failure, How};
 use crate::cloud::{Advice, Refusal};
-use crate::fleet::{Goal, Power, StoppedMode};
-use crate::plan::{Block, Request};
+use crate::fleet::{Goal, OnNoStock, Power, StoppedMode};
+use crate::plan::{Block, Group, Request};
 
 /// A moment of a run: the time since the look that its plan rests on.
 pub(super) type Moment = Duration;
@@ -24,6 +25,8 @@ const SECOND_LOOK: Duration = Duration::from_secs(3);
 pub(super) const FRESH: Duration = Duration::from_secs(10);
 /// While old reads are tolerated for a status that should have changed, it is looked at again after so long.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// An instance that is up and has yet to show that it is ready is looked at again after so long.
+pub(super) const WHILE_READYING: Duration = Duration::from_secs(10);
 /// How often a call may be sent in all when its outcome stayed unknown.
 const SENDS_IN_DOUBT: u32 = 3;
 /// How often a call may be sent in all when ECS said that the status does not fit, and the look says that it does.
@@ -44,6 +47,10 @@ pub(super) struct View {
     pub(super) otherwise_at: Moment,
     /// How ECS says it is stopped.
     pub(super) stopped_mode: StoppedMode,
+    /// Its private address.
+    pub(super) private_address: Option<IpAddr>,
+    /// Its public address.
+    pub(super) public_address: Option<IpAddr>,
 }
 
 impl View {
@@ -88,6 +95,10 @@ pub(super) struct Step {
     pub(super) request_id: Option<String>,
     /// What the last attempt to call met.
     pub(super) last_refusal: Option<Refusal>,
+    /// What to do where there is no stock.
+    pub(super) on_no_stock: OnNoStock,
+    /// Since when there is no stock, and how often it was asked for.
+    pub(super) no_stock: Option<(Moment, u32)>,
 }
 
 /// Where a step stands.
@@ -103,8 +114,12 @@ pub(super) enum Phase {
     Calling,
     /// Its call was refused or got lost in a way that only a look can settle.
     InDoubt(Doubt),
+    /// There was no stock for it: its turn to be called comes again then.
+    OutOfStock(Moment),
     /// Its call was accepted: it waits for the goal.
     Awaiting(Watch),
+    /// It is Running, and has yet to show that it is ready.
+    Readying(Watch),
     /// It has ended.
     Ended,
 }
@@ -158,6 +173,8 @@ pub(super) enum Turn {
     Call,
     /// The step's turn to be called comes again.
     CallAgain,
+    /// There is no stock: the step's turn to be called comes again at this moment.
+    Stock(Moment),
     /// The goal is reached.
     Done(How),
     /// The instance has settled, and the call that it would need is blocked.
@@ -171,6 +188,30 @@ const fn seconds(seconds: u64) -> Duration {
 }
 
 impl Step {
+    /// A step of a group that has not begun.
+    pub(super) fn new(change: usize, action: Action, goal: Goal, phase: Phase, group: &Group) -> Self {
+        Self {
+            change,
+            action,
+            goal,
+            call: None,
+            blocked: None,
+            start_timeout: group.timeouts.start,
+            stop_timeout: group.timeouts.stop,
+            expected: None,
+            phase,
+            began: None,
+            turn_at: None,
+            sends: 0,
+            may_have_acted: false,
+            settled_at: None,
+            request_id: None,
+            last_refusal: None,
+            on_no_stock: group.on_no_stock,
+            no_stock: None,
+        }
+    }
+
     /// The settled status that the call starts from.
     fn before(&self) -> Power {
         match self.goal {
@@ -214,7 +255,9 @@ impl Step {
     pub(super) fn is_watched(&self) -> bool {
         match self.phase {
             Phase::Settling(_) | Phase::InDoubt(_) | Phase::Awaiting(_) => true,
-            Phase::Queued | Phase::Due | Phase::Calling | Phase::Ended => false,
+            // Its probes say more than looks do, and have a deadline of their own.
+            Phase::Readying(_) => false,
+            Phase::Queued | Phase::Due | Phase::Calling | Phase::OutOfStock(_) | Phase::Ended => false,
         }
     }
 
@@ -239,7 +282,11 @@ impl Step {
                 let watch = watch.clone();
                 Some(self.arrive(watch, view))
             }
-            Phase::Queued | Phase::Due | Phase::Calling | Phase::Ended => None,
+            Phase::Readying(watch) => {
+                let watch = watch.clone();
+                self.stay_up(watch, view)
+            }
+            Phase::Queued | Phase::Due | Phase::Calling | Phase::OutOfStock(_) | Phase::Ended => None,
         }
     }
 
@@ -282,7 +329,8 @@ impl Step {
             _ => AFTER_MORE,
         };
         let (looks, most_sends) = match refusal.advice {
-            Advice::Final | Advice::Capacity => return Turn::Fail(Failure::Refused(refusal)),
+            Advice::Capacity => return self.without_stock(now, refusal),
+            Advice::Final => return Turn::Fail(Failure::Refused(refusal)),
             Advice::Throttled { .. } => {
                 // It was refused before it was looked at, so it does not count as sent.
                 self.sends = self.sends.saturating_sub(1);
@@ -309,6 +357,46 @@ impl Step {
         let turn = Turn::Look(now + doubt.looks[0]);
         self.phase = Phase::InDoubt(doubt);
         turn
+    }
+
+    /// There is no stock. It is asked for again, calmly, for as long as the entry says: the pauses grow, and the last try
+    /// comes at the end.
+    fn without_stock(&mut self, now: Moment, refusal: Refusal) -> Turn {
+        const PAUSES: [Duration; 3] = [seconds(15), seconds(30), seconds(60)];
+        let OnNoStock::RetryFor(patience) = self.on_no_stock else {
+            return Turn::Fail(Failure::Refused(refusal));
+        };
+        let (since, tries) = self.no_stock.map_or((now, 1), |(since, tries)| (since, tries + 1));
+        self.no_stock = Some((since, tries));
+        // It was refused before anything was done, so it does not count as sent.
+        self.sends = self.sends.saturating_sub(1);
+        let end = since.saturating_add(patience);
+        if now >= end {
+            return Turn::Fail(Failure::NoStock { refusal, tries, patience });
+        }
+        let pause = PAUSES[(tries as usize).min(PAUSES.len()) - 1];
+        let again = end.min(now + pause);
+        self.phase = Phase::OutOfStock(again);
+        Turn::Stock(again)
+    }
+
+    /// A look at an instance that is up and has yet to show that it is ready.
+    fn stay_up(&mut self, mut watch: Watch, view: &View) -> Option<Turn> {
+        match &view.power {
+            Some(Power::Running) => watch.off_the_way = None,
+            Some(Power::Stopped) | None => {
+                if let Some(failure) = self.off_the_way(&mut watch, view) {
+                    return Some(Turn::Fail(failure));
+                }
+            }
+            Some(Power::Pending | Power::Starting | Power::Stopping | Power::Unrecognised(_)) => {}
+        }
+        let again = match &watch.off_the_way {
+            Some((_, first)) => *first + SECOND_LOOK,
+            None => view.asked_at + WHILE_READYING,
+        };
+        self.phase = Phase::Readying(watch);
+        Some(Turn::Look(again))
     }
 
     fn how_without_call(&self) -> How {

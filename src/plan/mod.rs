@@ -103,6 +103,39 @@ impl Plan {
             })
     }
 
+    /// Which groups have to show that they are ready because something that comes after them is to be started: by
+    /// position. What runs of them already is asked, too.
+    #[must_use]
+    pub fn groups_that_starts_need(&self) -> Vec<bool> {
+        let mut are_needed = vec![false; self.groups.len()];
+        for group in self.groups.iter().filter(|group| self.starts(group)) {
+            for after in &group.after {
+                are_needed[after.group.at()] = self.groups[after.group.at()].readiness.is_some();
+            }
+        }
+        are_needed
+    }
+
+    /// The groups of which an apply asks whether they are ready: those that come up in it, and those that starts need.
+    pub fn groups_to_probe(&self) -> impl Iterator<Item = (&Group, &Readiness)> {
+        let comes_up = |group: &Group| self.starts(group) || self.arrives(group);
+        let needed = self.groups_that_starts_need();
+        self.groups.iter().zip(needed).filter_map(move |(group, is_needed)| {
+            let readiness = group.readiness.as_deref()?;
+            (is_needed || comes_up(group)).then_some((group, readiness))
+        })
+    }
+
+    fn starts(&self, group: &Group) -> bool {
+        let own = group.changes.iter().filter_map(|change| self.changes.get(*change));
+        own.filter_map(|change| change.verdict.request()).any(|request| request.call() == Call::Start)
+    }
+
+    fn arrives(&self, group: &Group) -> bool {
+        let mut own = group.changes.iter().filter_map(|change| self.changes.get(*change));
+        own.any(|change| matches!(change.verdict, Verdict::Wait { until: Goal::Running, .. }))
+    }
+
     /// Counts the verdicts.
     #[must_use]
     pub fn tally(&self) -> Tally {
@@ -386,13 +419,13 @@ pub struct Group {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<Sequence>,
     /// How long to wait between the end of one of its instances and the beginning of the next.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_usual")]
     pub pause: Duration,
     /// What the failure of one of its instances means for the next.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_usual")]
     pub on_failure: OnFailure,
     /// What to do where a start finds no stock.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_usual")]
     pub on_no_stock: OnNoStock,
     /// What its instances have to show, once they run, before those that come after it may go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -401,6 +434,11 @@ pub struct Group {
     pub timeouts: Timeouts,
     /// The positions of its instances in [`Plan::changes`].
     pub changes: Vec<usize>,
+}
+
+/// Whether something is as it is where nobody says otherwise: that needs no place in a file.
+fn is_usual<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Group {

@@ -93,6 +93,8 @@ impl<'a> Ending<'a> {
             Outcome::Stopped => self.stopped.push(change),
             Outcome::Arrived => self.arrived.push(change),
             Outcome::AlreadyThere => self.already_there.push(change),
+            // It was in sync, and is still.
+            Outcome::Ready => {}
             Outcome::Failed(failure) => self.failed.push((change, failure)),
             Outcome::Skipped { because, root } => self.skipped.push(Skipped { change, because, root }),
             Outcome::NotReached { in_transition } => self.not_reached.push((change, *in_transition)),

@@ -1,6 +1,6 @@
 //! Plans, reports and events made by hand, for tests.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use crate::cloud::{Advice, Refusal};
 use crate::execute::{Action, Event, EventKind, Failure, How};
 use crate::fleet::{
-    Address, EntryIndex, Goal, InstanceId, InstanceKey, Lock, LockReason, Need, Power, ProviderAlias, Region,
-    Seen, Sighting, StopMode, StopPolicy, StoppedMode, Strength, Timeouts,
+    Address, EntryIndex, Goal, HttpTarget, InstanceId, InstanceKey, Lock, LockReason, Need, Power, Probe,
+    ProbeAddress, ProviderAlias, Region, Seen, Sighting, StopMode, StopPolicy, StoppedMode, Strength,
+    Timeouts,
 };
 use crate::plan::{After, Block, Call, Change, Drift, Group, Plan, Then, Verdict, Warning, Why};
 
@@ -292,6 +293,20 @@ pub(crate) fn every_refusal(text: &str) -> Vec<Refusal> {
 }
 
 /// One of each failure, with `text` wherever text comes from elsewhere.
+pub(crate) fn every_probe(text: &str) -> Vec<Probe> {
+    let port = NonZeroU16::new(8080).expect("a port");
+    let address = ProbeAddress::Host(text.to_owned());
+    let path = text.to_owned();
+    let (status, contains) = (None, Some(text.to_owned()));
+    vec![
+        Probe::Tcp { port, address: address.clone() },
+        Probe::Http { target: HttpTarget::Url(text.to_owned()), status, contains: contains.clone() },
+        Probe::Http { target: HttpTarget::Instance { port, path, address }, status, contains },
+        Probe::Command { words: vec![text.to_owned(), text.to_owned()] },
+        Probe::Guest { script: text.to_owned() },
+    ]
+}
+
 pub(crate) fn every_failure(text: &str) -> Vec<Failure> {
     let mut failures = vec![
         Failure::Moved { planned: "Stopped".to_owned(), seen: text.to_owned() },
@@ -306,9 +321,15 @@ pub(crate) fn every_failure(text: &str) -> Vec<Failure> {
             timeout: Duration::from_secs(600),
         },
     ];
+    for probe in every_probe(text) {
+        let (answer, within) = (Some(text.to_owned()), Duration::from_secs(300));
+        failures.push(Failure::NotReady { probe, answer, within });
+    }
     for refusal in every_refusal(text) {
         failures.push(Failure::Refused(refusal.clone()));
         failures.push(Failure::GaveUp { refusal: refusal.clone(), sends: 5 });
+        let (tries, patience) = (7, Duration::from_secs(900));
+        failures.push(Failure::NoStock { refusal: refusal.clone(), tries, patience });
         failures.push(Failure::CannotLook(refusal));
     }
     failures
@@ -366,8 +387,15 @@ pub(crate) fn every_event(change: usize, text: &str) -> Vec<Event> {
     ];
     for refusal in every_refusal(text) {
         events.push(at(3, EventKind::Retrying { change, action, refusal: refusal.clone(), sends: 2 }));
+        let (again, until) = (Duration::from_secs(15), Duration::from_secs(900));
+        events.push(at(4, EventKind::OutOfStock { change, refusal: refusal.clone(), again, until }));
         events.push(at(4, EventKind::LookFailed { refusal }));
     }
+    for probe in every_probe(text) {
+        let (probe, answer) = (Some(probe), Some(text.to_owned()));
+        events.push(at(4, EventKind::Readying { change, probe, answer }));
+    }
+    events.push(at(4, EventKind::Readying { change, probe: None, answer: None }));
     events.push(at(5, EventKind::Throttled { action, until: Duration::from_secs(9) }));
     events.push(at(6, EventKind::Skipped { change, action, because: address("db"), root: address("cache") }));
     events.push(at(7, EventKind::NotReached { change, action, in_transition: true }));

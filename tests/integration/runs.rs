@@ -26,6 +26,7 @@ mod pipelines;
 mod plans;
 mod preflight;
 mod random;
+mod readiness;
 mod refusals;
 mod reports;
 mod rivals;

@@ -88,6 +88,8 @@ enum Phase {
     Again(String),
     /// For its goal.
     Arriving,
+    /// For its probes, after it is up.
+    Readying(String),
 }
 
 /// A line for something that happened.
@@ -207,6 +209,25 @@ impl Board {
                 moving.phase = Phase::Again(met);
                 Some(Said { tone: Tone::UnderWay, line })
             }
+            EventKind::OutOfStock { change, refusal, again, until } => {
+                let name = self.name(*change)?;
+                let (again, left) = (again.saturating_sub(event.at), until.saturating_sub(event.at));
+                let met = words::out_of_stock(refusal, again, left);
+                let moving = self.moving.get_mut(change)?;
+                let line = format!("{name}: {met}");
+                moving.phase = Phase::Again(met);
+                Some(Said { tone: Tone::Caution, line })
+            }
+            EventKind::Readying { change, probe, answer } => {
+                let name = self.name(*change)?;
+                let waits = words::readying(probe.as_ref(), answer.as_deref());
+                let moving = self.moving.get_mut(change)?;
+                // Only that it begins is worth a line; the board shows the rest.
+                let is_new = !matches!(moving.phase, Phase::Readying(_));
+                let line = format!("{name}: Running, {waits}");
+                moving.phase = Phase::Readying(waits);
+                is_new.then_some(Said { tone: Tone::UnderWay, line })
+            }
             EventKind::Moved { change, power } => {
                 let moving = self.moving.get_mut(change)?;
                 moving.seen = Some(power.clone());
@@ -222,6 +243,7 @@ impl Board {
                 let power = words::name(power.word());
                 let mut line = match how {
                     How::AlreadyThere => format!("{name}: {power} already"),
+                    How::Ready => format!("{name}: {power}, and ready after {}", Words(*elapsed)),
                     How::Arrived => format!("{name}: {power} after {}, without a call", Words(*elapsed)),
                     How::Called => format!("{name}: {power} after {}", Words(*elapsed)),
                 };
@@ -271,6 +293,14 @@ impl Board {
 
     fn begin(&mut self, change: usize, action: Action, at: Duration) -> Option<Said> {
         let subject = self.subjects.get_mut(change)?;
+        if !std::mem::replace(&mut subject.is_open, true) {
+            // It is as wanted, and has yet to show that it is ready.
+            self.steps += 1;
+            if let Some(group) = subject.group.and_then(|group| self.groups.get_mut(group)) {
+                group.open += 1;
+            }
+        }
+        let subject = self.subjects.get_mut(change)?;
         if std::mem::take(&mut subject.is_waiting)
             && let Some(group) = subject.group.and_then(|group| self.groups.get_mut(group))
         {
@@ -283,7 +313,7 @@ impl Board {
         };
         let seen = match phase {
             Phase::Arriving | Phase::First(_) => subject.seen.clone().map(Some),
-            Phase::Calling | Phase::Again(_) => None,
+            Phase::Calling | Phase::Again(_) | Phase::Readying(_) => None,
         };
         let moving = Moving { action, began: at, seen, phase };
         if let Some(before) = self.moving.insert(change, moving) {
@@ -403,6 +433,7 @@ impl Board {
             Phase::Calling => format!("{doing}, {time}, waits for ECS to take the call"),
             Phase::Again(met) => format!("{doing}, {time}, waits for another try ({met})"),
             Phase::Arriving => format!("{}, {time}", seen.unwrap_or(doing)),
+            Phase::Readying(waits) => format!("Running, {waits}, {}", whole(age)),
         }
     }
 
@@ -416,7 +447,10 @@ impl Board {
             .filter_map(|(began, change)| {
                 let moving = self.moving.get(change)?;
                 let elapsed = Duration::from_secs(self.now.saturating_sub(*began).as_secs());
-                let seen = moving.seen.as_ref().map(|seen| words::seen(seen.as_ref()));
+                let seen = match &moving.phase {
+                    Phase::Readying(waits) => Some(format!("Running, {waits}")),
+                    _ => moving.seen.as_ref().map(|seen| words::seen(seen.as_ref())),
+                };
                 let still = words::still(moving.action, elapsed, seen.as_deref());
                 Some(format!("{}: {still}", self.name(*change)?))
             })

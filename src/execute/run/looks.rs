@@ -6,7 +6,7 @@ use super::{Command, Look, Run, WAIT_FOR_LOOKS};
 use crate::cloud::{LOOK_LIMIT, Refusal};
 use crate::execute::event::{EventKind, Failure};
 use crate::execute::ready::StepIndex;
-use crate::execute::step::{Moment, Phase, Turn, View};
+use crate::execute::step::{Moment, Phase, Turn, View, WHILE_READYING};
 use crate::fleet::{Sighting, StoppedMode};
 
 impl Run<'_> {
@@ -84,6 +84,8 @@ impl Run<'_> {
                 None => before.asked_at,
             }),
             stopped_mode: sighting.map_or(StoppedMode::NotApplicable, |sighting| sighting.stopped_mode),
+            private_address: sighting.and_then(|sighting| sighting.private_address),
+            public_address: sighting.and_then(|sighting| sighting.public_address),
             power,
             asked_at,
         };
@@ -116,9 +118,14 @@ impl Run<'_> {
             self.forget_standing(change);
             // Only those that wait for looks: a step that was taken along may stand in the queue still, or be under
             // way to ECS, and whoever is parked for it asks again.
-            let Some(step) = self.step_of[change].filter(|step| self.steps[*step].is_watched()) else {
+            let Some(step) = self.step_of[change] else { continue };
+            if matches!(self.steps[step].phase, Phase::Readying(_)) {
+                self.want(change, now + WHILE_READYING);
                 continue;
-            };
+            }
+            if !self.steps[step].is_watched() {
+                continue;
+            }
             if hopeless || self.is_past_its_deadline(now, step) {
                 self.take_turn(now, step, Turn::Fail(Failure::CannotLook(refusal.clone())));
             } else {
@@ -151,7 +158,12 @@ impl Run<'_> {
             Phase::InDoubt(_) => {
                 self.call_deadline(step).is_some_and(|deadline| now > deadline.saturating_add(super::GRACE))
             }
-            Phase::Queued | Phase::Due | Phase::Calling | Phase::Ended => false,
+            Phase::Queued
+            | Phase::Due
+            | Phase::Calling
+            | Phase::OutOfStock(_)
+            | Phase::Readying(_)
+            | Phase::Ended => false,
         }
     }
 }

@@ -7,10 +7,11 @@ mod calls;
 mod gate;
 mod looks;
 mod outset;
+mod readying;
 mod turns;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -21,7 +22,9 @@ use super::step::{FRESH, Moment, Phase, Step, Turn, View};
 use crate::cloud::{Accepted, Advice, Refusal, StartRequest, StopRequest};
 use crate::fleet::{Address, InstanceId, ProviderAlias, Sighting};
 use crate::plan::Plan;
+use crate::probe::Attempt;
 use gate::Gate;
+use readying::Readying;
 
 /// What bounds a run.
 #[derive(Debug, Clone, Default)]
@@ -80,6 +83,8 @@ pub(super) enum Command {
     /// Call StopInstance, or StopInstances if there are several, which all have one policy; answer with
     /// [`Run::answered`].
     Stop { provider: ProviderAlias, calls: Vec<(StepIndex, StopRequest)> },
+    /// Ask an instance whether it is ready; answer with [`Run::probed`].
+    Probe { number: u64, attempt: Box<Attempt> },
 }
 
 /// A run.
@@ -102,6 +107,9 @@ pub(super) struct Run<'p> {
     providers: Vec<Provider>,
     provider_of: Vec<usize>,
     looks: HashMap<u64, Look>,
+    readying: Readying,
+    /// When steps are to be dealt with that wait for time to pass.
+    timers: BTreeSet<(Moment, StepIndex)>,
     next_number: u64,
     unfinished: usize,
     interrupted: bool,
@@ -161,9 +169,10 @@ impl Run<'_> {
         if self.interrupted {
             return commands;
         }
+        self.ring(now);
         // A call can end a step without having been made, which lets others go: hence the loop.
         loop {
-            while let Some(step) = self.ready.next() {
+            while let Some(step) = self.ready.next(now) {
                 self.begin(now, step);
                 self.steps[step].turn_at = Some(now);
                 self.steps[step].phase = Phase::Due;
@@ -176,6 +185,7 @@ impl Run<'_> {
             }
         }
         self.look(now, &mut commands);
+        self.probe(now, &mut commands);
         commands
     }
 
@@ -189,7 +199,9 @@ impl Run<'_> {
             let gates = [&provider.starts, &provider.stops].into_iter();
             gates.filter_map(Gate::opens_at).map(|opens_at| opens_at.max(provider.calls_wait_until))
         });
-        looks.chain(calls).min()
+        let timers = self.timers.first().map(|(at, _)| *at);
+        let others = [timers, self.ready.wake_at(), self.readying.wake_at()].into_iter().flatten();
+        looks.chain(calls).chain(others).min()
     }
 
     /// Whether every step has ended.
@@ -279,6 +291,25 @@ impl Run<'_> {
         }
         self.steps[step].last_refusal = Some(refusal);
         self.take_turn(now, step, turn);
+    }
+
+    /// Deals with the steps whose time has come.
+    fn ring(&mut self, now: Moment) {
+        while let Some(&(at, step)) = self.timers.first()
+            && at <= now
+        {
+            self.timers.pop_first();
+            match &self.steps[step].phase {
+                Phase::OutOfStock(again) if *again <= now => {
+                    self.steps[step].phase = Phase::Due;
+                    // From now on it waits for its turn anew.
+                    self.steps[step].turn_at = Some(now);
+                    self.wait_for_call(step);
+                }
+                Phase::Readying(_) => self.ready_or_late(now, step),
+                _ => {}
+            }
+        }
     }
 
     fn say(&mut self, now: Moment, kind: EventKind) {

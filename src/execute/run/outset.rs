@@ -1,17 +1,18 @@
 //! How a run is made from a plan: its steps, its queue, and what is known of every instance at the outset.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::readying::Readying;
 use super::{Gate, Limits, Provider, Run};
-use crate::execute::event::{Action, Event, EventKind};
+use crate::execute::event::{Action, Event, EventKind, How};
 use crate::execute::poll::Poll;
-use crate::execute::ready::{Ready, ReadyGroup};
+use crate::execute::ready::{Ready, ReadyGroup, ReadyStage};
 use crate::execute::step::{Moment, Phase, Step, Turn, View, Watch};
-use crate::fleet::{Goal, ProviderAlias, Seen, StoppedMode};
-use crate::plan::{Block, Change, Plan, Then, Verdict, remaining_chains};
+use crate::fleet::{Goal, Power, ProviderAlias, Seen, StoppedMode};
+use crate::plan::{Block, Change, Plan, Sequence, Then, Verdict, remaining_chains};
 
 /// What a step is taken to last for the sake of order, if nobody knows: some boot. Only its relation to known
 /// durations matters.
@@ -28,39 +29,59 @@ impl<'p> Run<'p> {
     ) -> Self {
         let mut steps = Vec::new();
         let mut step_of = vec![None; plan.changes.len()];
+        let is_probed = plan.groups_that_starts_need();
         for (position, change) in plan.changes.iter().enumerate() {
-            if let Some(step) = step_for(plan, position, change, origin, expected(change)) {
+            let step = step_for(plan, position, change, origin, expected(change));
+            if let Some(step) = step.or_else(|| step_to_probe(plan, position, change, origin, &is_probed)) {
                 step_of[position] = Some(steps.len());
                 steps.push(step);
             }
         }
+        let takes = |step: &Step| match step.phase {
+            // It is up.
+            Phase::Readying(_) => Duration::ZERO,
+            _ => step.expected.unwrap_or(UNKNOWN_DURATION),
+        };
         let chains = remaining_chains(&plan.groups, |group| {
-            let takes = group.changes.iter().filter_map(|change| step_of[*change]);
-            takes.map(|step| steps[step].expected.unwrap_or(UNKNOWN_DURATION)).max().unwrap_or_default()
+            let own = group.changes.iter().filter_map(|change| step_of[*change]);
+            own.map(|step| takes(&steps[step])).max().unwrap_or_default()
         });
         let mut followers = vec![Vec::new(); plan.groups.len()];
         let mut rank_of = vec![Reverse(Duration::ZERO); steps.len()];
         let mut queue = Vec::with_capacity(plan.groups.len());
         for (index, group) in plan.groups.iter().enumerate() {
-            let mut ready = ReadyGroup {
-                after: group.after.iter().map(|after| (after.group.at(), after.strength)).collect(),
-                at_once: group.at_once.map(|at_once| at_once.get() as usize),
-                chain: chains[index],
-                ..ReadyGroup::default()
-            };
             for after in &group.after {
                 followers[after.group.at()].push(index);
             }
             for step in group.changes.iter().filter_map(|change| step_of[*change]) {
                 rank_of[step] = Reverse(chains[index]);
-                if steps[step].phase == Phase::Queued {
-                    ready.steps.push(step);
-                } else {
-                    ready.moving.push(step);
-                }
             }
-            ready.steps.sort_by_key(|step| Reverse(steps[*step].expected.unwrap_or(UNKNOWN_DURATION)));
-            queue.push(ready);
+            let stage = |changes: &[usize], is_listed: bool| {
+                let mut stage = ReadyStage::default();
+                for step in changes.iter().filter_map(|change| step_of[*change]) {
+                    match steps[step].phase {
+                        Phase::Queued => stage.steps.push(step),
+                        Phase::Readying(_) => stage.probed.push(step),
+                        _ => stage.moving.push(step),
+                    }
+                }
+                if !is_listed {
+                    stage.steps.sort_by_key(|step| Reverse(takes(&steps[*step])));
+                }
+                stage
+            };
+            queue.push(ReadyGroup {
+                after: group.after.iter().map(|after| (after.group.at(), after.strength)).collect(),
+                stages: match &group.sequence {
+                    Some(Sequence::ByZone(zones)) => zones.iter().map(|zone| stage(zone, false)).collect(),
+                    Some(Sequence::AsListed(listed)) => vec![stage(listed, true)],
+                    None => vec![stage(&group.changes, false)],
+                },
+                at_once: group.at_once.map(|at_once| at_once.get() as usize),
+                pause: group.pause,
+                on_failure: group.on_failure,
+                chain: chains[index],
+            });
         }
         let (providers, provider_of) = providers(plan, origin, limits);
         let slots = limits.parallelism.map(NonZeroUsize::get);
@@ -80,12 +101,15 @@ impl<'p> Run<'p> {
             providers,
             provider_of,
             looks: HashMap::new(),
+            readying: Readying::default(),
+            timers: BTreeSet::new(),
             next_number: 0,
             interrupted: false,
             events: Vec::new(),
         };
         run.say_what_is_held_up();
         run.watch_what_moves();
+        run.probe_what_runs();
         run
     }
 
@@ -107,6 +131,16 @@ impl<'p> Run<'p> {
         }
     }
 
+    fn probe_what_runs(&mut self) {
+        for step in 0..self.steps.len() {
+            if matches!(self.steps[step].phase, Phase::Readying(_))
+                && let Some(readiness) = self.readiness_of(step)
+            {
+                self.ready_up(self.origin, step, How::Ready, None, readiness);
+            }
+        }
+    }
+
     fn watch_what_moves(&mut self) {
         for step in 0..self.steps.len() {
             if let Phase::Settling(watch) = &self.steps[step].phase {
@@ -118,6 +152,23 @@ impl<'p> Run<'p> {
     }
 }
 
+/// The step of an instance that runs, as it shall, and has to show that it is ready before others are started.
+fn step_to_probe(
+    plan: &Plan,
+    position: usize,
+    change: &Change,
+    origin: Moment,
+    is_probed: &[bool],
+) -> Option<Step> {
+    let entry = change.entry.filter(|entry| is_probed[entry.at()])?;
+    let group = &plan.groups[entry.at()];
+    let runs = matches!(change.verdict, Verdict::InSync | Verdict::Any)
+        && change.seen.power() == Some(&Power::Running)
+        && group.goal != Goal::Stopped;
+    let phase = Phase::Readying(Watch::new(origin, group.timeouts.ready));
+    runs.then(|| Step::new(position, Action::Wait, Goal::Running, phase, group))
+}
+
 /// The step that a change asks for, if it asks for one.
 fn step_for(
     plan: &Plan,
@@ -126,7 +177,8 @@ fn step_for(
     origin: Moment,
     expected: Option<Duration>,
 ) -> Option<Step> {
-    let timeouts = plan.groups[change.entry?.at()].timeouts;
+    let group = &plan.groups[change.entry?.at()];
+    let timeouts = group.timeouts;
     let (action, goal, phase) = match &change.verdict {
         Verdict::Start { once_stopped, .. } => {
             let phase = if *once_stopped {
@@ -154,35 +206,29 @@ fn step_for(
         Verdict::Wait { then: Some(Then::Blocked(block)), .. } => Some(block.clone()),
         _ => None,
     };
-    Some(Step {
-        change: position,
-        blocked,
-        action,
-        goal,
-        call: change.verdict.request(),
-        start_timeout: timeouts.start,
-        stop_timeout: timeouts.stop,
-        // An instance that set out before the run began has an unknown part of its way behind it.
-        expected: expected.filter(|_| phase == Phase::Queued),
-        phase,
-        began: None,
-        turn_at: None,
-        sends: 0,
-        may_have_acted: false,
-        settled_at: None,
-        request_id: None,
-        last_refusal: None,
-    })
+    // An instance that set out before the run began has an unknown part of its way behind it.
+    let expected = expected.filter(|_| phase == Phase::Queued);
+    let step = Step::new(position, action, goal, phase, group);
+    Some(Step { blocked, call: change.verdict.request(), expected, ..step })
 }
 
 fn first_view(change: &Change) -> Option<View> {
-    let (power, stopped_mode) = match &change.seen {
-        Seen::There(sighting) => (Some(sighting.power.clone()), sighting.stopped_mode),
-        Seen::Absent => (None, StoppedMode::NotApplicable),
+    let sighting = match &change.seen {
+        Seen::There(sighting) => Some(sighting),
+        Seen::Absent => None,
         Seen::NotSeen { .. } => return None,
     };
     let never = Moment::ZERO;
-    Some(View { power, asked_at: never, since: never, has_changed: false, otherwise_at: never, stopped_mode })
+    Some(View {
+        power: sighting.map(|sighting| sighting.power.clone()),
+        asked_at: never,
+        since: never,
+        has_changed: false,
+        otherwise_at: never,
+        stopped_mode: sighting.map_or(StoppedMode::NotApplicable, |sighting| sighting.stopped_mode),
+        private_address: sighting.and_then(|sighting| sighting.private_address),
+        public_address: sighting.and_then(|sighting| sighting.public_address),
+    })
 }
 
 /// The providers of a plan, with gates for as many calls at a time as are allowed, and which of them each change

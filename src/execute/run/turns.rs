@@ -7,7 +7,7 @@ use crate::execute::event::{Action, EventKind, Failure, How};
 use crate::execute::poll::{next_look, took};
 use crate::execute::ready::StepIndex;
 use crate::execute::step::{Moment, Phase, Step, Turn};
-use crate::fleet::{Address, StopMode, StoppedMode};
+use crate::fleet::{Address, OnFailure, OnNoStock, StopMode, StoppedMode};
 use crate::plan::{Block, Request};
 
 impl Run<'_> {
@@ -40,11 +40,21 @@ impl Run<'_> {
                         settled.action = settled.call_action();
                         settled.began = None;
                     }
-                    self.ready.settle(step);
+                    self.ready.settle(step, now);
                 }
             },
             Turn::Call | Turn::CallAgain => self.wait_for_call(step),
-            Turn::Done(how) => self.complete(now, step, how),
+            Turn::Stock(again) => {
+                self.timers.insert((again, step));
+                self.say_out_of_stock(now, step, again);
+            }
+            Turn::Done(how) => {
+                let took = self.took(step, how);
+                match self.readiness_of(step) {
+                    Some(readiness) => self.ready_up(now, step, how, took, readiness),
+                    None => self.complete(now, step, how, took),
+                }
+            }
             Turn::Blocked(Block::HeldUp { by, root }) => {
                 self.skip_for(now, step, by, root);
                 self.fail_followers(now, step);
@@ -55,15 +65,20 @@ impl Run<'_> {
         }
     }
 
-    fn complete(&mut self, now: Moment, step: StepIndex, how: How) {
-        let Step { change, action, ref phase, .. } = self.steps[step];
-        let view = self.views[change].as_ref();
-        let took = match (phase, how, view) {
+    /// How long the way to the goal took, from the accepted call on.
+    fn took(&self, step: StepIndex, how: How) -> Option<Duration> {
+        let Step { change, ref phase, .. } = self.steps[step];
+        match (phase, how, self.views[change].as_ref()) {
             (Phase::Awaiting(watch), How::Called, Some(view)) => {
                 Some(took(watch.since, view.otherwise_at, view.asked_at))
             }
             _ => None,
-        };
+        }
+    }
+
+    pub(super) fn complete(&mut self, now: Moment, step: StepIndex, how: How, took: Option<Duration>) {
+        let Step { change, action, .. } = self.steps[step];
+        let view = self.views[change].as_ref();
         let kind = EventKind::Completed {
             change,
             action,
@@ -79,7 +94,7 @@ impl Run<'_> {
         self.completed_at[change] = Some(now);
         self.say(now, kind);
         self.end(step);
-        self.ready.finish(step);
+        self.ready.finish(step, now);
     }
 
     /// Whether a stop by a call left the instance billed although it was asked not to be.
@@ -91,7 +106,7 @@ impl Run<'_> {
         wanted && how == How::Called && mode == StoppedMode::KeepCharging
     }
 
-    fn fail(&mut self, now: Moment, step: StepIndex, failure: Failure) {
+    pub(super) fn fail(&mut self, now: Moment, step: StepIndex, failure: Failure) {
         let Step { change, action, .. } = self.steps[step];
         let power = self.views[change].as_ref().and_then(|view| view.power.clone());
         let elapsed = self.elapsed(now, step);
@@ -103,9 +118,26 @@ impl Run<'_> {
     /// Skips all that must come after a step that failed or was skipped. A call that was under way when the run was
     /// interrupted can still fail; those that come after it have been left by then.
     fn fail_followers(&mut self, now: Moment, step: StepIndex) {
-        for skip in self.ready.fail(step) {
+        for skip in self.ready.fail(step, now) {
             if self.steps[skip.step].phase != Phase::Ended {
                 self.skip(now, skip.step, skip.because);
+            }
+        }
+        self.stop_siblings(now, step);
+    }
+
+    /// Where a failure stops its entry, those go too whose turn has come, but whose call was never sent.
+    fn stop_siblings(&mut self, now: Moment, failed: StepIndex) {
+        let plan = self.plan;
+        let group =
+            plan.changes[self.steps[failed].change].entry.and_then(|entry| plan.groups.get(entry.at()));
+        let Some(group) = group.filter(|group| group.on_failure == OnFailure::Stop) else { return };
+        for change in &group.changes {
+            let Some(step) = self.step_of[*change] else { continue };
+            let Step { ref phase, sends, may_have_acted, .. } = self.steps[step];
+            if matches!(phase, Phase::Due | Phase::OutOfStock(_)) && sends == 0 && !may_have_acted {
+                self.skip(now, step, failed);
+                self.fail_followers(now, step);
             }
         }
     }
@@ -123,13 +155,31 @@ impl Run<'_> {
         self.end(step);
     }
 
+    fn say_out_of_stock(&mut self, now: Moment, step: StepIndex, again: Moment) {
+        let Step { change, on_no_stock, no_stock, ref last_refusal, .. } = self.steps[step];
+        if let (Some((since, _)), OnNoStock::RetryFor(patience), Some(refusal)) =
+            (no_stock, on_no_stock, last_refusal.clone())
+        {
+            let since_the_beginning = |at: Moment| at.saturating_sub(self.origin);
+            let until = since_the_beginning(since.saturating_add(patience));
+            self.say(
+                now,
+                EventKind::OutOfStock { change, refusal, again: since_the_beginning(again), until },
+            );
+        }
+    }
+
     /// Ends a step that an interruption leaves as it is.
     pub(super) fn leave(&mut self, now: Moment, step: StepIndex) {
         let Step { change, action, ref phase, .. } = self.steps[step];
         let in_transition = match phase {
             Phase::Settling(_) | Phase::Awaiting(_) => true,
             // One that waits to be called again may have been set on its way by the call before.
-            Phase::InDoubt(_) | Phase::Due | Phase::Calling => self.steps[step].may_have_acted,
+            Phase::InDoubt(_) | Phase::Due | Phase::OutOfStock(_) | Phase::Calling => {
+                self.steps[step].may_have_acted
+            }
+            // It is up; only that it is ready has not been shown.
+            Phase::Readying(_) => false,
             Phase::Queued | Phase::Ended => false,
         };
         self.say(now, EventKind::NotReached { change, action, in_transition });
@@ -141,6 +191,7 @@ impl Run<'_> {
         let rank = self.rank_of[step];
         self.gate(step).forget(rank, step);
         self.steps[step].phase = Phase::Ended;
+        self.readying.forget(step);
         self.unfinished -= 1;
         self.providers[self.provider_of[change]].poll.forget(change);
     }

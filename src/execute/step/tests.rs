@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{Moment, Phase, Step, Turn, View, Watch};
 use crate::cloud::{Advice, Refusal};
 use crate::execute::event::{Action, Failure, How};
-use crate::fleet::{Goal, Power, StopPolicy, StoppedMode};
-use crate::plan::Request;
+use crate::fleet::{EntryName, Goal, Power, StopPolicy, StoppedMode, Timeouts};
+use crate::plan::{Group, Request};
 
 const START_TIMEOUT: Duration = Duration::from_secs(600);
 const STOP_TIMEOUT: Duration = Duration::from_secs(1_200);
@@ -27,24 +27,10 @@ fn calling(goal: Goal, sends: u32) -> Step {
         Goal::Stopped => (Action::Stop, Request::Stop { policy: StopPolicy::default() }),
         Goal::Running | Goal::Any => (Action::Start, Request::Start { init_local_disk: false }),
     };
-    Step {
-        change: 0,
-        action,
-        goal,
-        call: Some(call),
-        blocked: None,
-        start_timeout: START_TIMEOUT,
-        stop_timeout: STOP_TIMEOUT,
-        expected: None,
-        phase: Phase::Calling,
-        began: Some(secs(90)),
-        turn_at: Some(secs(90)),
-        sends,
-        may_have_acted: false,
-        settled_at: None,
-        request_id: None,
-        last_refusal: None,
-    }
+    let timeouts = Timeouts { start: START_TIMEOUT, stop: STOP_TIMEOUT, ..Timeouts::default() };
+    let group = Group::plain(EntryName::new("db").expect("valid"), goal, timeouts);
+    let step = Step::new(0, action, goal, Phase::Calling, &group);
+    Step { call: Some(call), began: Some(secs(90)), turn_at: Some(secs(90)), sends, ..step }
 }
 
 fn settling(action: Action, goal: Goal, call: bool) -> Step {
@@ -55,7 +41,16 @@ fn settling(action: Action, goal: Goal, call: bool) -> Step {
 
 fn seen(power: Option<Power>, asked_at: Moment) -> View {
     let stopped_mode = StoppedMode::NotApplicable;
-    View { power, asked_at, since: ANSWERED, has_changed: false, otherwise_at: Moment::ZERO, stopped_mode }
+    View {
+        power,
+        asked_at,
+        since: ANSWERED,
+        has_changed: false,
+        otherwise_at: Moment::ZERO,
+        stopped_mode,
+        private_address: None,
+        public_address: None,
+    }
 }
 
 fn refusal(advice: Advice) -> Refusal {

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::sketch::Sketch;
 use super::twin::{fleet, plan_for, secs, story};
+use super::unasked::unasked;
 use crate::cloud::{Accepted, Cloud, Refusal, StartRequest, StopRequest};
 use crate::execute::{Clouds, Event, EventKind, Execution, Limits, Outcome, Report, execute};
 use crate::fleet::{Goal, InstanceId, Power, ProviderAlias, Region, Sighting, Strength};
@@ -99,7 +100,7 @@ async fn run(
     let execution = Execution { plan, age: Duration::ZERO, limits: Limits::default(), expected: &|_| None };
     let mut report = Report::default();
     let mut events = Vec::new();
-    execute(execution, clouds, interrupt, |event| {
+    execute(execution, clouds, &unasked(), interrupt, |event| {
         report.hear(&event);
         events.push(event);
     })
@@ -158,7 +159,7 @@ async fn an_interruption_while_the_listener_blocks_is_heeded_before_the_next_cal
     let mut report = Report::default();
     let clouds = clouds(&machines);
     let asked = async { interrupted.await.expect("it is sent") };
-    execute(execution, &clouds, asked, |event| {
+    execute(execution, &clouds, &unasked(), asked, |event| {
         report.hear(&event);
         if matches!(event.kind, EventKind::Completed { .. })
             && let Some(interrupt) = interrupt.take()
@@ -182,7 +183,7 @@ async fn an_interruption_after_the_last_step_has_ended_cuts_nothing_short() {
     let limits = Limits::default();
     let execution = Execution { plan: &plan, age: Duration::ZERO, limits, expected: &|_| None };
     let mut report = Report::default();
-    execute(execution, &clouds(&machines), last, |event| {
+    execute(execution, &clouds(&machines), &unasked(), last, |event| {
         report.hear(&event);
         ended.set(report.outcomes.len());
     })

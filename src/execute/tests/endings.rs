@@ -30,6 +30,8 @@ fn every_step_is_accounted_for_once(plan: &Plan, played: &Played) -> Result<(), 
             }
             EventKind::Accepted { change, .. }
             | EventKind::Retrying { change, .. }
+            | EventKind::OutOfStock { change, .. }
+            | EventKind::Readying { change, .. }
             | EventKind::Moved { change, .. } => (*change, true, false),
             EventKind::Completed { change, .. } | EventKind::Failed { change, .. } => (*change, true, true),
             EventKind::Skipped { change, .. } | EventKind::NotReached { change, .. } => {

@@ -14,10 +14,11 @@ use crate::execute::event::{Event, EventKind};
 use crate::execute::run::{Command, Limits, Run};
 use crate::execute::{Action, Report};
 use crate::fleet::{
-    Actual, Desired, InstanceId, InstanceKey, Power, ProviderAlias, Region, Seen, Sighting, StoppedMode,
-    Strength,
+    Actual, Desired, InstanceId, InstanceKey, Power, Probe, ProviderAlias, Region, Seen, Sighting,
+    StoppedMode, Strength,
 };
 use crate::plan::{Change, Plan, plan};
+use crate::probe::{Attempt, NotReady};
 
 pub(super) fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -123,6 +124,17 @@ impl Blind {
     }
 }
 
+/// What becomes of probes.
+#[derive(Debug, Clone)]
+pub(super) enum Answers {
+    /// They pass from this moment on, and not before it.
+    PassFrom(Duration),
+    /// They pass and fail in turns of so long, and pass at first.
+    Flap(Duration),
+    /// TCP probes never answer within their time; others pass.
+    TcpHangs,
+}
+
 #[derive(Debug, Clone, Default)]
 pub(super) struct Twin {
     pub(super) machines: BTreeMap<InstanceId, Machine>,
@@ -140,6 +152,10 @@ pub(super) struct Twin {
     pub(super) refused: Vec<Duration>,
     /// How many calls each request held.
     pub(super) requests: Vec<usize>,
+    /// What becomes of the probes of an instance; those that are not named pass.
+    pub(super) probes: HashMap<InstanceId, Answers>,
+    /// The attempts that were made: when, of which, and with how much time.
+    pub(super) attempts: Vec<(Duration, InstanceId, Probe, Duration)>,
     /// Instances and goals that each call must find met.
     order: HashMap<(Action, InstanceId), Vec<(InstanceId, Power)>>,
 }
@@ -157,6 +173,22 @@ impl Twin {
                 Some(sighting)
             })
             .collect()
+    }
+
+    /// Answers a probe: when, and how.
+    fn probe(&mut self, now: Duration, attempt: Attempt) -> (Duration, Result<(), NotReady>) {
+        let Attempt { subject, probe, timeout } = attempt;
+        let id = subject.key.id;
+        let is_tcp = matches!(probe, Probe::Tcp { .. });
+        self.attempts.push((now, id.clone(), probe, timeout));
+        let no = |answer: &str| Err(NotReady { answer: answer.to_owned() });
+        let back = now + self.latency / 2;
+        match self.probes.get(&id) {
+            Some(Answers::TcpHangs) if is_tcp => (now + timeout, no("no answer")),
+            Some(Answers::PassFrom(from)) if now < *from => (back, no("connection refused")),
+            Some(Answers::Flap(turn)) if now.as_millis() / turn.as_millis() % 2 == 1 => (back, no("503")),
+            Some(_) | None => (back, Ok(())),
+        }
     }
 
     /// Looks at everything.
@@ -250,6 +282,7 @@ pub(super) struct Played {
 
 enum Pending {
     Reach(Command),
+    ProbeBack(u64, Result<(), NotReady>),
     LookBack(u64, Result<Vec<Sighting>, Refusal>),
     CallBack(Vec<(usize, Result<Accepted, Refusal>)>),
 }
@@ -344,6 +377,11 @@ pub(super) fn play(plan: &Plan, mut twin: Twin, play: &Play<'_>) -> Played {
                     let answers = answers.collect();
                     push(&mut pending, &mut work, back, Pending::CallBack(answers));
                 }
+                Pending::Reach(Command::Probe { number, attempt }) => {
+                    let (at, answer) = twin.probe(now, *attempt);
+                    push(&mut pending, &mut work, at, Pending::ProbeBack(number, answer));
+                }
+                Pending::ProbeBack(number, answer) => run.probed(now, number, answer),
                 Pending::LookBack(number, answer) => run.looked(now, number, answer),
                 Pending::CallBack(answers) => run.answered(now, answers),
             }
@@ -383,6 +421,12 @@ pub(super) fn story(plan: &Plan, events: &[Event], address: &str) -> Vec<String>
             EventKind::Retrying { change, sends, .. } if is_it(*change) => {
                 Some(format!("in doubt after {sends}"))
             }
+            EventKind::OutOfStock { change, .. } if is_it(*change) => Some("no stock".to_owned()),
+            EventKind::Readying { change, probe, answer } if is_it(*change) => Some(match (probe, answer) {
+                (None, _) => "up, delayed".to_owned(),
+                (Some(_), None) => "up, probed".to_owned(),
+                (Some(_), Some(answer)) => format!("up: {answer}"),
+            }),
             EventKind::Moved { change, power } if is_it(*change) => {
                 Some(power.as_ref().map_or_else(|| "not visible".to_owned(), |power| format!("seen {power}")))
             }

@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::attributes::Drawings;
 use super::outlook::outlook;
-use crate::fleet::{ProviderAlias, Region};
+use crate::fleet::{EntryName, ProviderAlias, Region};
 use crate::plan::{Change, Plan, Tally, Verdict, Warning, Why};
 use crate::render::style::{Ink, Style};
 use crate::render::words::{self, Order};
@@ -34,6 +34,7 @@ pub fn plan(plan: &Plan, style: Style, all: bool) -> String {
         let _ = writeln!(text, "{}\n", style.paint(Ink::Heading, line));
     }
     text.push_str(&selections(plan, style, all));
+    text.push_str(&probes(plan, style));
     text.push_str(&outlook(plan, style, all));
     let warnings: usize = plan.changes.iter().map(|change| change.warnings.len()).sum();
     if warnings > 0 {
@@ -60,17 +61,32 @@ pub fn drift(plan: &Plan, style: Style, all: bool) -> String {
     text
 }
 
-/// What each selection came to, a blank line after them; nothing if nothing is selected.
+/// What each selection came to.
 fn selections(plan: &Plan, style: Style, all: bool) -> String {
-    let mut text = String::new();
     let most = if all { usize::MAX } else { words::LISTED };
-    for (group, selecting) in plan.selections() {
+    let lines = plan.selections().map(|(group, selecting)| (&group.name, words::selecting(selecting, most)));
+    paragraph("Selected:", lines, style)
+}
+
+/// Which instances an apply asks whether they are ready, and how. A plan asks none.
+fn probes(plan: &Plan, style: Style) -> String {
+    let lines = plan.groups_to_probe().map(|(group, readiness)| (&group.name, words::readiness(readiness)));
+    paragraph("Apply will ask whether these are ready:", lines, style)
+}
+
+/// A heading and a line for each entry, a blank line after them; nothing if there is no line.
+fn paragraph<'p>(
+    heading: &str,
+    lines: impl Iterator<Item = (&'p EntryName, String)>,
+    style: Style,
+) -> String {
+    let mut text = String::new();
+    for (entry, words) in lines {
         if text.is_empty() {
             // Writing to a string cannot fail, here and below.
-            let _ = writeln!(text, "{}", style.paint(Ink::Heading, "Selected:"));
+            let _ = writeln!(text, "{}", style.paint(Ink::Heading, heading));
         }
-        let line = format!("{}: {}", group.name, words::selecting(selecting, most));
-        for (at, line) in style.lines(&line, 4).iter().enumerate() {
+        for (at, line) in style.lines(&format!("{entry}: {words}"), 4).iter().enumerate() {
             let _ = writeln!(text, "{:indent$}{line}", "", indent = if at == 0 { 2 } else { 4 });
         }
     }

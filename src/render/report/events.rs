@@ -78,6 +78,8 @@ fn says_more(event: &Event) -> bool {
     match event.kind {
         EventKind::Failed { .. }
         | EventKind::Retrying { .. }
+        | EventKind::OutOfStock { .. }
+        | EventKind::Readying { .. }
         | EventKind::Accepted { .. }
         | EventKind::Completed { .. }
         | EventKind::Skipped { .. }
@@ -145,6 +147,13 @@ fn tell(event: &Event) -> Told<'_> {
             let what =
                 format!("the {} is tried again: {}{said}", action.word(), words::retrying(refusal, *sends));
             told(what, "q", refusal.request_id.as_deref())
+        }
+        EventKind::OutOfStock { refusal, again, until, .. } => {
+            let (again, left) = (again.saturating_sub(event.at), until.saturating_sub(event.at));
+            told(words::out_of_stock(refusal, again, left), "q", refusal.request_id.as_deref())
+        }
+        EventKind::Readying { probe, answer, .. } => {
+            told(format!("Running, {}", words::readying(probe.as_ref(), answer.as_deref())), "", None)
         }
         EventKind::Moved { power, .. } => {
             told(words::seen(power.as_ref()), if power.is_none() { "q" } else { "" }, None)

@@ -1,9 +1,10 @@
 //! What became of each instance that an apply had to do with, and when: a fold over the events of its history.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::cloud::Refusal;
-use crate::execute::{Action, EventKind, Failure, How};
+use crate::execute::{Action, Event, EventKind, Failure, How};
 use crate::fleet::{Goal, Power};
 use crate::history::History;
 use crate::plan::{Change, Verdict};
@@ -118,11 +119,13 @@ impl Lane<'_> {
 }
 
 /// The lanes of all instances that a run had to do with, in the order of the plan. Those that were as wanted, or are
-/// only looked at, have none.
+/// only looked at, have none, unless they had to show that they are ready.
 pub(super) fn lanes<'h>(history: &'h History<'_>) -> Vec<Lane<'h>> {
     let plan = &*history.plan;
+    let began = |event: &Event| event.change().filter(|_| matches!(event.kind, EventKind::Began { .. }));
+    let begun: HashSet<usize> = history.events.iter().filter_map(began).collect();
     let mut lanes: Vec<Option<Lane<'h>>> =
-        plan.changes.iter().enumerate().map(|(at, change)| outset(at, change)).collect();
+        plan.changes.iter().enumerate().map(|(at, change)| outset(at, change, begun.contains(&at))).collect();
     for event in &history.events {
         let lane = event.change().and_then(|change| lanes.get_mut(change)).and_then(Option::as_mut);
         if let Some(lane) = lane {
@@ -140,8 +143,9 @@ pub(super) fn lanes<'h>(history: &'h History<'_>) -> Vec<Lane<'h>> {
 }
 
 /// What a plan alone says of an instance. A step that never ends counts as not reached.
-fn outset(at: usize, change: &Change) -> Option<Lane<'_>> {
+fn outset(at: usize, change: &Change, has_begun: bool) -> Option<Lane<'_>> {
     let (outcome, explanation) = match &change.verdict {
+        Verdict::InSync | Verdict::Any if has_begun => (Outcome::NotReached, None),
         Verdict::InSync | Verdict::Any => return None,
         Verdict::Start { .. } | Verdict::Stop { .. } | Verdict::Wait { .. } => (Outcome::NotReached, None),
         Verdict::Blocked(block) => (Outcome::Blocked, Some(words::block(block))),
@@ -173,6 +177,11 @@ fn hear<'h>(lane: &mut Lane<'h>, at: Duration, kind: &'h EventKind) {
             lane.retries.push(at);
             lane.request_id = refusal.request_id.as_deref().or(lane.request_id);
         }
+        EventKind::OutOfStock { refusal, .. } => {
+            lane.retries.push(at);
+            lane.request_id = refusal.request_id.as_deref().or(lane.request_id);
+        }
+        EventKind::Readying { .. } => lane.arrived = lane.arrived.or(Some(at)),
         EventKind::Moved { power, .. } => {
             let is_there = matches!(
                 (power, lane.change.goal),
@@ -183,7 +192,7 @@ fn hear<'h>(lane: &mut Lane<'h>, at: Duration, kind: &'h EventKind) {
         EventKind::Completed { action, how, stopped_mode, .. } => {
             lane.ended = Some(at);
             lane.outcome = match (how, action) {
-                (How::AlreadyThere, _) => Outcome::AlreadyThere,
+                (How::AlreadyThere | How::Ready, _) => Outcome::AlreadyThere,
                 (How::Arrived, _) => Outcome::Arrived,
                 (How::Called, Action::Stop) => Outcome::Stopped,
                 (How::Called, Action::Start | Action::Wait) => Outcome::Started,
@@ -215,13 +224,15 @@ fn hear<'h>(lane: &mut Lane<'h>, at: Duration, kind: &'h EventKind) {
 /// What ECS answered, where that is how it failed.
 pub(super) fn refusal_of(failure: &Failure) -> Option<&Refusal> {
     match failure {
-        Failure::Refused(refusal) | Failure::GaveUp { refusal, .. } | Failure::CannotLook(refusal) => {
-            Some(refusal)
-        }
+        Failure::Refused(refusal)
+        | Failure::GaveUp { refusal, .. }
+        | Failure::NoStock { refusal, .. }
+        | Failure::CannotLook(refusal) => Some(refusal),
         Failure::Moved { .. }
         | Failure::NeedMoved { .. }
         | Failure::FellBack { .. }
         | Failure::Blocked(_)
+        | Failure::NotReady { .. }
         | Failure::Vanished { .. }
         | Failure::TimedOut { .. } => None,
     }

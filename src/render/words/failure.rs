@@ -100,6 +100,29 @@ pub fn failure(failure: &Failure, action: Action) -> Explanation {
                 }
             },
         ),
+        Failure::NoStock { refusal, tries, patience } => {
+            let times = count(usize::try_from(*tries).unwrap_or(usize::MAX), "time");
+            Explanation::new(
+                format!(
+                    "there was no stock for {}, asked for {times}; last answer: {}",
+                    Words(*patience),
+                    said(refusal)
+                ),
+                "apply again later, raise on_no_stock of its entry, or change the instance type or zone",
+            )
+        }
+        Failure::NotReady { probe, answer, within } => {
+            let answer = answer.as_deref().map(message).filter(|answer| !answer.is_empty());
+            let answer = answer.unwrap_or(Cow::Borrowed("no answer"));
+            Explanation::new(
+                format!(
+                    "it is Running, but not ready within {}: {}: {answer}",
+                    Words(*within),
+                    super::probe(probe)
+                ),
+                "look at its service on the instance; if it is only slow, raise timeouts.ready, or ready.within, of its entry",
+            )
+        }
         Failure::CannotLook(refusal) => Explanation::new(
             format!("its status could not be read any more: {}", said(refusal)),
             refusal.remedy.clone().unwrap_or(Cow::Borrowed(

@@ -20,6 +20,7 @@
 
 mod failure;
 mod order;
+mod probe;
 mod reason;
 mod selection;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use failure::{
     doing, failure, left_over, remedy_of, retrying, seen, skipped, status, still, stopped_otherwise,
 };
 pub use order::{Order, narrowed};
+pub use probe::{out_of_stock, probe, readiness, readying};
 pub use reason::{block, drift, excess, heading, heading_of_several, reason, then, verdict, warning};
 pub use selection::selecting;
 

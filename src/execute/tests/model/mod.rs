@@ -19,6 +19,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestCaseError, TestError, TestRng, TestRunner};
 
+use super::unasked::unasked;
 use crate::execute::{CallBounds, Event, Execution, Limits, execute};
 use crate::fleet::{Actual, Desired, InstanceKey, Region, Seen, Sighting};
 use crate::plan::{Change, plan};
@@ -79,7 +80,8 @@ fn trial(case: &Case) -> Result<(), String> {
         let age = Duration::from_secs(case.age);
         let execution = Execution { plan: &plan, age, limits, expected: &expected };
         let mut events: Vec<Event> = Vec::new();
-        let run = execute(execution, &clouds, interrupt, |event| events.push(event));
+        let prober = unasked();
+        let run = execute(execution, &clouds, &prober, interrupt, |event| events.push(event));
         let ended = tokio::time::timeout(DAY, run).await;
         let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.is_err() {

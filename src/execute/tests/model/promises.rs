@@ -145,6 +145,8 @@ fn failed(trial: &Evidence<'_>, change: &Change, at: Duration, failure: &Failure
                     || others.iter().any(|other| trial.change(other).1.key.provider == look.provider)
             })
         }
+        // No case asks for patience or for readiness.
+        Failure::NoStock { .. } | Failure::NotReady { .. } => false,
         Failure::Blocked(_) => {
             matches!(change.verdict, Verdict::Wait { then: Some(Then::Blocked(_)), .. })
                 && latest.iter().any(|seen| seen.power.as_ref() == Some(&from))

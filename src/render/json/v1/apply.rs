@@ -74,6 +74,34 @@ impl Apply {
                 };
                 Some(hook_line(now, Level::Warn, "apply_progress", &message, hook))
             }
+            EventKind::OutOfStock { change: position, refusal, again, until } => {
+                let change = plan.changes.get(*position)?;
+                let (again, left) = (again.saturating_sub(at), until.saturating_sub(at));
+                let message = about(change, format_args!("{}", words::out_of_stock(refusal, again, left)));
+                let hook = Hook {
+                    elapsed_seconds: Some(seconds(self.elapsed(*position, at))),
+                    request_id: refusal.request_id.clone(),
+                    error: Some(Error::refusal("no_stock", refusal)),
+                    ..Hook::of(change, Action::Start)
+                };
+                Some(hook_line(now, Level::Warn, "apply_progress", &message, hook))
+            }
+            EventKind::Readying { change: position, probe, answer } => {
+                let change = plan.changes.get(*position)?;
+                let step = self.steps.get_mut(position)?;
+                step.spoken_of = at;
+                let waits = words::readying(probe.as_ref(), answer.as_deref());
+                let message = about(change, format_args!("Running, {waits}"));
+                let hook = Hook {
+                    elapsed_seconds: Some(seconds(at.saturating_sub(step.began))),
+                    status: Some("Running".to_owned()),
+                    waits_for: Some(probe.as_ref().map_or_else(|| "delay".to_owned(), words::probe)),
+                    answer: answer.clone(),
+                    ..Hook::of(change, step.action)
+                };
+                step.seen = Some(waits);
+                Some(hook_line(now, Level::Info, "apply_progress", &message, hook))
+            }
             EventKind::Moved { change: position, power } => {
                 let change = plan.changes.get(*position)?;
                 let step = self.steps.get_mut(position)?;
@@ -214,5 +242,6 @@ fn how_word(how: How) -> &'static str {
         How::Called => "called",
         How::Arrived => "arrived",
         How::AlreadyThere => "already_there",
+        How::Ready => "ready",
     }
 }

@@ -43,6 +43,10 @@ pub(super) struct Hook {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stopped_mode: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) waits_for: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) answer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) sends: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<Error>,
@@ -65,6 +69,8 @@ impl Hook {
             how: None,
             took_seconds: None,
             stopped_mode: None,
+            waits_for: None,
+            answer: None,
             sends: None,
             error: None,
             because: None,
@@ -89,6 +95,8 @@ impl Error {
             Failure::Refused(refusal) => ("refused", Some(refusal)),
             Failure::GaveUp { refusal, .. } => ("gave_up", Some(refusal)),
             Failure::CannotLook(refusal) => ("cannot_look", Some(refusal)),
+            Failure::NoStock { refusal, .. } => ("no_stock", Some(refusal)),
+            Failure::NotReady { .. } => ("not_ready", None),
             Failure::Moved { .. } => ("moved", None),
             Failure::NeedMoved { .. } => ("need_moved", None),
             Failure::FellBack { .. } => ("fell_back", None),
