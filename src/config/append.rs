@@ -361,7 +361,62 @@ mod tests {
         }
     }
 
-    const PIECES: [&str; 8] = [
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(
+            tokens in proptest::collection::vec(proptest::sample::select(TOKENS.to_vec()), 0..24),
+            others in ".{0,8}",
+        ) {
+            let text = format!("{}{others}", tokens.concat());
+            let source = Source { name: "powerform.yaml".to_owned(), text: text.into_bytes() };
+            for key in ["instances", "providers"] {
+                let Ok(text) = append(&source, key, "new: {}\n") else { continue };
+                proptest::prop_assert!(std::str::from_utf8(&text).is_ok());
+            }
+        }
+    }
+
+    const TOKENS: [&str; 36] = [
+        "instances",
+        "providers",
+        "stack",
+        ":",
+        ": ",
+        "{",
+        "}",
+        "{}",
+        "[",
+        "]",
+        "\n",
+        "\r\n",
+        "\n  ",
+        "\n    ",
+        "\n- ",
+        " ",
+        "- ",
+        "#",
+        " # 数据库\n",
+        "? ",
+        "&a ",
+        "*a",
+        "<<: ",
+        "!!map ",
+        "|\n",
+        ">-\n",
+        "'",
+        "\"",
+        "---\n",
+        "...\n",
+        "数据库",
+        "é: ",
+        "\t",
+        "~",
+        "a: b",
+        "\u{feff}",
+    ];
+
+    const PIECES: [&str; 9] = [
+        "# 数据库\nchineseN:\n  select: { name: \"数据库 # {\" } # 名\n  status: Any # 二",
         "dbN: { id: i-dbN, status: Running } # one",
         "# above\nwebN:\n  id: i-webN\n  status: Any",
         "\nspacedN:\n\n  id: i-spN\n\n  status: Any\n\n# below\n",
