@@ -50,7 +50,9 @@ pub(super) fn run(session: &Session<'_>) -> Result<Exit, Failure> {
             }
         }
     }
-    session.console.result("Next: name your instances in it, then run `powerform plan`.\n");
+    session.console.result("Next: name your instances in it, or add those that exist with `powerform import --into powerform.yaml`; then run \
+         `powerform plan`.\n",
+    );
     Ok(Exit::Success)
 }
 
