@@ -271,6 +271,11 @@ pub(super) fn named_region(
         .transpose()
 }
 
+/// The endpoint that the environment names, and which variable does.
+pub(super) fn endpoint_of_environment(around: &Surroundings) -> Option<(&'static str, String)> {
+    around.first_variable(&ENDPOINT_VARIABLES)
+}
+
 /// The endpoint of the file, the environment, or the region. `name` is what the file is called.
 pub(super) fn endpoint(
     provider: &ProviderSettings,
@@ -280,9 +285,7 @@ pub(super) fn endpoint(
 ) -> anyhow::Result<Endpoint> {
     let written = match &provider.endpoint {
         Some(endpoint) => Some((name.to_owned(), endpoint.clone())),
-        None => around
-            .first_variable(&ENDPOINT_VARIABLES)
-            .map(|(variable, endpoint)| (variable.to_owned(), endpoint)),
+        None => endpoint_of_environment(around).map(|(variable, endpoint)| (variable.to_owned(), endpoint)),
     };
     if let Some((place, endpoint)) = written {
         return Endpoint::explicit(&endpoint).with_context(|| format!("the endpoint in {place}"));

@@ -12,11 +12,11 @@ use crate::aliyun::client::Client;
 use crate::aliyun::credentials::CredentialSource;
 use crate::aliyun::endpoint::check_region;
 use crate::cli::arguments::Import;
-use crate::cli::connection::{Simulators, join, named_region, surroundings, wanted};
+use crate::cli::connection::{Simulators, endpoint_of_environment, join, named_region, surroundings, wanted};
 use crate::cli::failure::{Chain, Failure};
 use crate::cli::{Level, Session};
 use crate::cloud::{Advice, Cloud as _, Found, Refusal, Search as _};
-use crate::config::ProviderSettings;
+use crate::config::{Network, ProviderSettings};
 use crate::fleet::{InstanceId, ProviderAlias, Region, Selection, Selector};
 use crate::inventory::Inventory;
 use crate::render::words;
@@ -95,6 +95,7 @@ pub(super) async fn look(
 ) -> Result<Looked, Failure> {
     let simulators = Simulators::default();
     let mut regions: BTreeSet<Region> = arguments.region.iter().cloned().collect();
+    let mut offered = BTreeMap::new();
     if !ground.has_files() {
         name_region(session, ground, arguments.all_regions, &mut regions)?;
     }
@@ -114,9 +115,13 @@ pub(super) async fn look(
             }
         }
     } else if arguments.all_regions {
-        regions = other_regions(&connected).await?;
+        offered = other_regions(&connected).await?;
+        if endpoint_of_environment(&surroundings(session)).is_some() {
+            offered.values_mut().for_each(String::clear);
+        }
     }
-    let added = describe(ground, regions);
+    offered.extend(regions.into_iter().map(|region| (region, String::new())));
+    let added = describe(ground, offered);
     join_added(session, ground, &added, &simulators, &mut connected).await?;
     let is_alone = connected.clients.is_empty() && connected.failures.len() == 1;
     if is_alone && let Some((_, error)) = connected.failures.pop() {
@@ -219,11 +224,12 @@ impl Connected {
     }
 }
 
-/// The regions that ECS offers to the account of the main provider, but for those that a provider of that account has.
-async fn other_regions(connected: &Connected) -> anyhow::Result<BTreeSet<Region>> {
+/// The regions that ECS offers to the account of the main provider, but for those that a provider of that account has,
+/// with the hosts that serve them.
+async fn other_regions(connected: &Connected) -> anyhow::Result<BTreeMap<Region, String>> {
     let main = ProviderAlias::main();
     let found = connected.clients.iter().find(|(alias, _)| *alias == main).or(connected.clients.first());
-    let Some((_, asked)) = found else { return Ok(BTreeSet::new()) };
+    let Some((_, asked)) = found else { return Ok(BTreeMap::new()) };
     let offers = asked.regions().await.map_err(|refusal| {
         let is_denied = refusal.code.as_deref().is_some_and(|code| code.starts_with("Forbidden"));
         let remedy = match is_denied {
@@ -242,30 +248,41 @@ async fn other_regions(connected: &Connected) -> anyhow::Result<BTreeSet<Region>
         .filter(|(_, client)| client.credentials().account() == account)
         .map(|(_, client)| client.region())
         .collect();
-    let mut regions = BTreeSet::new();
+    let mut regions = BTreeMap::new();
     for offer in offers {
         let region = Region::new(&offer.id).context("ECS offers a region with an impossible name")?;
         if !own.contains(&region) {
-            regions.insert(region);
+            regions.insert(region, offer.endpoint);
         }
     }
     Ok(regions)
 }
 
-/// Adds providers to the configuration in memory that look at these regions as the main one looks at its own.
-fn describe(ground: &mut Ground, regions: BTreeSet<Region>) -> BTreeSet<ProviderAlias> {
+/// Adds providers to the configuration in memory that look at these regions as the main one looks at its own. A region
+/// that is newer than this program is looked for at the host that ECS names for it, if it names one.
+fn describe(ground: &mut Ground, regions: BTreeMap<Region, String>) -> BTreeSet<ProviderAlias> {
     let providers = &mut ground.loaded.configuration.providers;
     let main = providers.get(&ProviderAlias::main()).cloned().unwrap_or_default();
+    let is_elsewhere = main.simulator.is_some() || main.endpoint.is_some() || main.network != Network::Public;
     let mut added = BTreeSet::new();
-    for region in regions {
+    for (region, host) in regions {
         let Some(alias) = free_alias(providers, &region) else { continue };
         let names_another =
             |endpoint: &String| main.region.as_ref().is_some_and(|own| endpoint.contains(own.as_str()));
+        let host =
+            Some(host).filter(|host| !is_elsewhere && is_host_of_ecs(host) && check_region(&region).is_err());
         let endpoint = main.endpoint.clone().filter(|endpoint| !names_another(endpoint));
+        let endpoint = endpoint.or_else(|| host.map(|host| format!("https://{host}")));
         providers.insert(alias.clone(), ProviderSettings { region: Some(region), endpoint, ..main.clone() });
         added.insert(alias);
     }
     added
+}
+
+/// Whether this is a host, and one of Alibaba Cloud: nothing else is asked because an answer says so.
+fn is_host_of_ecs(host: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+    host.ends_with(".aliyuncs.com") && host.chars().all(is_part)
 }
 
 /// The region as an alias, as far as that is one and nobody has it.
@@ -386,5 +403,52 @@ fn begin_with_instances(looked: &mut Looked) {
     if let (Some(found), Some(settings)) = (looked.inventory.remove(&first), looked.settings.remove(&first)) {
         looked.inventory.insert(main.clone(), found);
         looked.settings.insert(main, settings);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::configuration::Loaded;
+    use crate::config::{self, Source};
+
+    /// The endpoints of regions that are added to a configuration with this provider.
+    fn endpoints(provider: &str, offers: &[(&str, &str)]) -> Vec<(String, Option<String>)> {
+        let text = format!("stack: a\nprovider: {{ region: cn-hangzhou, {provider} }}\ninstances: {{}}\n")
+            .into_bytes();
+        let configuration = config::read(&[Source { name: String::new(), text }]).expect("valid");
+        let mut ground = Ground { loaded: Loaded::without_file(configuration, "none"), files: Vec::new() };
+        let region = |name: &str| Region::new(name).expect("valid");
+        let offers = offers.iter().map(|(name, host)| (region(name), (*host).to_owned())).collect();
+        let added = describe(&mut ground, offers);
+        let endpoint = |alias: &ProviderAlias| ground.loaded.provider(alias).endpoint.clone();
+        added.iter().map(|alias| (alias.to_string(), endpoint(alias))).collect()
+    }
+
+    #[test]
+    fn a_region_that_is_newer_than_this_program_is_looked_for_where_ecs_says() {
+        let host = "ecs.cn-newtown.aliyuncs.com";
+        let url = format!("https://{host}");
+        for (provider, region, host, endpoint) in [
+            ("", "cn-newtown", host, Some(url.as_str())),
+            ("", "cn-beijing", host, None),
+            ("", "cn-newtown", "evil.example", None),
+            ("", "cn-newtown", "evil.example/?.aliyuncs.com", None),
+            ("", "cn-newtown", "", None),
+            ("network: vpc", "cn-newtown", host, None),
+            ("simulator: account.yaml", "cn-newtown", host, None),
+            ("endpoint: \"http://127.0.0.1:1\"", "cn-newtown", host, Some("http://127.0.0.1:1")),
+            ("endpoint: \"https://ecs.cn-hangzhou.aliyuncs.com\"", "cn-beijing", "", None),
+        ] {
+            let expected = vec![(region.to_owned(), endpoint.map(str::to_owned))];
+            assert_eq!(endpoints(provider, &[(region, host)]), expected, "{provider} {region} {host}");
+        }
+    }
+
+    #[test]
+    fn an_alias_is_the_region_as_far_as_nobody_has_it() {
+        let added = endpoints("", &[("cn-beijing", ""), ("1st", ""), ("default", "")]);
+        let aliases: Vec<&str> = added.iter().map(|(alias, _)| alias.as_str()).collect();
+        assert_eq!(aliases, ["cn-beijing", "region-2-1st", "region-2-default"]);
     }
 }
