@@ -48,6 +48,7 @@
 //! - When a call is made: `execute/run/calls.rs`. When a look is made: `execute/poll.rs`.
 //! - What an error code of ECS means: `aliyun/errors/table.rs`. Whether the client asks again: `aliyun/retry.rs`.
 //! - The words for everything that can be said of an instance: `render/words`.
+//! - How instances become entries: `inventory/draft.rs`. How a file is added to that a person wrote: `config/append.rs`.
 //! - The wall clock and the environment: `cli/environment.rs`, and nowhere else but the simulator's clock.
 
 pub mod aliyun;

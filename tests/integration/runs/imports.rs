@@ -99,6 +99,50 @@ fn what_is_imported_is_valid_and_a_plan_has_nothing_to_do() {
 }
 
 #[test]
+fn an_estate_of_several_regions_and_accounts_is_found_in_one_search_for_each_region() {
+    let instances = |head: &str, regions: &[&str], count: usize| {
+        let mut text = format!("{head}instances:\n");
+        for number in 0..count {
+            let region = regions[number % regions.len()];
+            let role = ["web", "app", "batch"][number / 2 % 3];
+            let status = if role == "batch" { "Stopped" } else { "Running" };
+            text.push_str(&format!(
+                "  - {{ id: i-{}{number}, region: {region}, name: {role}-{number}, status: {status}, tags: {{ role: {role} }} }}\n",
+                region.replace('-', ""),
+            ));
+        }
+        text
+    };
+    let scenario = Scenario::new(&instances("", &["cn-hangzhou", "cn-beijing"], 420), "");
+    let other = "account: \"2\"\nkeys: [{ id: two-key, secret: two-secret }]\nregion: cn-hongkong\n";
+    scenario.write("two.yaml", instances(other, &["cn-hongkong"], 120));
+    scenario.write(
+        "powerform.yaml",
+        "stack: scenario\nprovider: { region: cn-hangzhou, simulator: account.yaml }\nproviders:\n  \
+         bj: { region: cn-beijing, simulator: account.yaml }\n  hk: { region: cn-hongkong, simulator: two.yaml }\n\
+         instances: {}\n",
+    );
+    let imported = import(&scenario, &["--group-by", "tag:role", "--select"]).exits(0);
+    let looks = imported.log.requests_of("DescribeInstances").len();
+    assert_eq!(
+        (looks, imported.log.lines().len()),
+        (6, 6),
+        "210 instances are three pages, in each of two regions"
+    );
+    assert_eq!(import(&scenario, &["--group-by", "tag:role", "--select"]).exits(0).stdout, imported.stdout);
+    let desired = read(&imported.stdout);
+    let names: Vec<&str> = desired.entries.iter().map(|entry| entry.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["app", "app-bj", "app-hk", "batch", "batch-bj", "batch-hk", "web", "web-bj", "web-hk"]
+    );
+    assert!(desired.entries.iter().all(|entry| entry.selection().is_some()));
+    scenario.write("imported.yaml", &imported.stdout);
+    is_in_sync(&scenario, "imported.yaml");
+    import(&scenario, &["--into", "imported.yaml"]).exits(0).complains(&["nothing new"]);
+}
+
+#[test]
 fn what_a_person_wrote_stays_byte_for_byte_and_only_what_is_new_is_added() {
     let scenario = estate();
     let head = format!(
