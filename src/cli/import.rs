@@ -32,6 +32,11 @@ impl Ground {
     fn has_files(&self) -> bool {
         !self.files.is_empty()
     }
+
+    /// How the configuration is called.
+    fn name(&self) -> &str {
+        if self.files.len() > 1 { "the configuration" } else { &self.loaded.name }
+    }
 }
 
 pub(super) async fn run(session: &Session<'_>, arguments: &Import) -> Result<Exit, Failure> {
@@ -46,7 +51,7 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Import) -> Result<Exi
     if arguments.into.is_some() && arguments.stack.is_some() && ground.has_files() {
         return Err(anyhow!(
             "--stack names the stack of a new document, and {} has one: leave it out",
-            ground.loaded.name
+            ground.name()
         )
         .into());
     }
@@ -75,7 +80,7 @@ pub(super) async fn run(session: &Session<'_>, arguments: &Import) -> Result<Exi
     };
     let mut drafts = inventory::drafts(&looked.inventory, &known, &shape);
     if drafts.is_empty() {
-        let (what, name) = (left_out(&looked, &drafts), &ground.loaded.name);
+        let (what, name) = (left_out(&looked, &drafts), ground.name());
         session.console.say(Level::Note, format_args!("nothing new: {what} already in {name}"));
         return Ok(exit);
     }
@@ -246,7 +251,7 @@ fn tell(session: &Session<'_>, ground: &Ground, looked: &Looked, drafts: &[Draft
     };
     let mut others = left_out(looked, drafts);
     if !others.is_empty() {
-        others = format!("; {others} already in {}", ground.loaded.name);
+        others = format!("; {others} already in {}", ground.name());
     }
     session.console.say(
         Level::Note,

@@ -193,3 +193,22 @@ fn replace(path: &Path, before: Option<&[u8]>, after: &[u8]) -> anyhow::Result<(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_no_longer_what_was_read_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("powerform.yaml");
+        std::fs::write(&path, "theirs").expect("written");
+        let refused = replace(&path, Some(b"ours"), b"new").expect_err("it has changed");
+        assert!(refused.to_string().contains("someone else has changed it"), "{refused}");
+        assert!(replace(&path, None, b"new").is_err(), "it has come to be");
+        let names = |folder: &Path| std::fs::read_dir(folder).expect("there").count();
+        assert_eq!((std::fs::read(&path).expect("there"), names(folder.path())), (b"theirs".to_vec(), 1));
+        replace(&path, Some(b"theirs"), b"new").expect("it is what was read");
+        assert_eq!((std::fs::read(&path).expect("there"), names(folder.path())), (b"new".to_vec(), 1));
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use nix::sys::signal::Signal;
 use powerform::config::{self, Source};
 use powerform::fleet::{Desired, Members};
 
@@ -351,4 +352,39 @@ fn all_regions_are_asked_with_credentials_that_were_looked_for_once() {
     assert_eq!(text_of(&scenario, "asked"), "asked\n");
     assert!(printed.contains("  cn-hongkong:\n    region: cn-hongkong\n    profile: ours\n"), "{printed}");
     is_in_sync(&scenario, "powerform.yaml");
+}
+
+#[test]
+fn an_interruption_ends_the_look_and_writes_nothing() {
+    let scenario = Scenario::new(
+        "instances: [{ id: i-db, status: Running }]\nfaults: [{ action: DescribeInstances, delay: 1h }]\n",
+        "instances: {}\n",
+    );
+    let before = text_of(&scenario, "powerform.yaml");
+    let mut process = scenario.start(&["import", "--into", "powerform.yaml"]);
+    process.until_log("it is asked", |log| !log.requests_of("DescribeInstances").is_empty());
+    process.running().signal(Signal::SIGINT);
+    process.finish_among_others().exits(130).complains(&["interrupted: nothing was called"]);
+    assert_eq!(text_of(&scenario, "powerform.yaml"), before);
+}
+
+#[test]
+fn several_files_are_one_configuration_and_one_of_them_is_added_to() {
+    let scenario = estate();
+    std::fs::create_dir(scenario.folder().join("fleet")).expect("the folder is ours");
+    std::fs::copy(scenario.account(), scenario.folder().join("fleet/account.yaml")).expect("copied");
+    scenario.write("fleet/head.yaml", TWO_REGIONS);
+    scenario.write("fleet/web.yaml", "# Ours.\ninstances:\n  web: { id: i-web1, status: Running }\n");
+    scenario.write("fleet/rest.yaml", "instances:\n  db: { id: i-db, status: Running }\n");
+    let web = text_of(&scenario, "fleet/web.yaml");
+    for (region, complaint) in [
+        ("cn-hongkong", "added 2 instances"),
+        ("cn-hangzhou", "2 others are already in the configuration"),
+        ("cn-hangzhou", "nothing new: all instances that were found are already in the configuration"),
+    ] {
+        let arguments = ["-f", "fleet", "--region", region, "--into", "fleet/rest.yaml"];
+        import(&scenario, &arguments).exits(0).complains(&[complaint]);
+    }
+    assert_eq!(text_of(&scenario, "fleet/web.yaml"), web);
+    is_in_sync(&scenario, "fleet");
 }
