@@ -67,28 +67,21 @@ pub(super) fn load(session: &Session<'_>) -> Result<Loaded, Failure> {
     Ok(load_files(session, &session.global.file)?.0)
 }
 
-/// As [`load`], of these files; with their texts and where each of them is.
-pub(super) fn load_files(
-    session: &Session<'_>,
-    given: &[PathBuf],
-) -> Result<(Loaded, Vec<(PathBuf, Source)>), Failure> {
+/// As [`load`], of these files; and what they hold.
+pub(super) fn load_files(session: &Session<'_>, given: &[PathBuf]) -> Result<(Loaded, Sources), Failure> {
     let mut sources = Sources::read(given, session.global.chdir.as_deref())?;
-    let mut read = config::read(&sources.sources);
+    let mut read = sources.configuration();
     if read.is_err() && sources.leave_out_account() {
-        read = config::read(&sources.sources);
+        read = sources.configuration();
     }
     match read {
         Ok(configuration) => {
             let (text, warnings) = sources.show(session, &configuration.warnings);
             session.console.problems(&text, &warnings);
-            let loaded = Loaded { configuration, warnings, name: sources.name(), folder: sources.folder };
-            let paths = sources.files.into_iter().map(|file| file.path);
-            Ok((loaded, paths.zip(sources.sources).collect()))
+            let (name, folder) = (sources.name(), sources.folder.clone());
+            Ok((Loaded { configuration, warnings, name, folder }, sources))
         }
-        Err(problems) => {
-            let (text, diagnostics) = sources.show(session, &problems);
-            Err(Failure::Configuration { text, diagnostics })
-        }
+        Err(problems) => Err(sources.failure(session, &problems)),
     }
 }
 
@@ -99,7 +92,9 @@ pub(super) fn sources(given: &[PathBuf], from: Option<&Path>) -> Option<Vec<Sour
     Some(sources.sources)
 }
 
-struct Sources {
+/// The files of a configuration, and what they hold.
+#[derive(Clone, Default)]
+pub(super) struct Sources {
     sources: Vec<Source>,
     /// Where each of the sources is.
     files: Vec<Named>,
@@ -107,6 +102,7 @@ struct Sources {
 }
 
 /// A file that the command line names, itself or by its folder.
+#[derive(Clone)]
 struct Named {
     path: PathBuf,
     by_folder: bool,
@@ -137,6 +133,46 @@ impl Sources {
             sources.push(Source { name: path.display().to_string(), text: bytes_of(path, missing)? });
         }
         Ok(Self { sources, files, folder: folder.unwrap_or_default() })
+    }
+
+    /// What the files mean together.
+    pub(super) fn configuration(&self) -> Result<Configuration, Problems> {
+        config::read(&self.sources)
+    }
+
+    /// Why the files are no configuration.
+    pub(super) fn failure(&self, session: &Session<'_>, problems: &Problems) -> Failure {
+        let (text, diagnostics) = self.show(session, problems);
+        Failure::Configuration { text, diagnostics }
+    }
+
+    /// How many files there are.
+    pub(super) fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// One of the files.
+    pub(super) fn file(&self, path: &Path) -> Option<&Source> {
+        self.sources.get(self.position(path)?)
+    }
+
+    /// These files, with another text in one of them, or with one more.
+    pub(super) fn with(&self, path: &Path, text: Vec<u8>) -> Self {
+        let mut sources = self.clone();
+        let source = Source { name: path.display().to_string(), text };
+        match self.position(path) {
+            Some(position) => sources.sources[position] = source,
+            None => {
+                sources.sources.insert(self.files.len(), source);
+                sources.files.push(Named { path: path.to_owned(), by_folder: false });
+            }
+        }
+        sources
+    }
+
+    fn position(&self, path: &Path) -> Option<usize> {
+        let wanted = path.canonicalize().ok()?;
+        self.files.iter().position(|file| file.path.canonicalize().is_ok_and(|path| path == wanted))
     }
 
     /// How the first file is called in messages.

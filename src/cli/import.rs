@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 
 use super::arguments::Import;
-use super::configuration::{DEFAULT_FILE, Loaded, load_files};
+use super::configuration::{DEFAULT_FILE, Loaded, Sources, load_files};
 use super::failure::{Exit, Failure};
 use super::{Level, Session};
 use crate::config::{self, ProviderSettings, Source, nearest};
@@ -25,12 +25,12 @@ const STACK: &str = "imported";
 struct Ground {
     loaded: Loaded,
     /// The files of the configuration; none without one.
-    files: Vec<(PathBuf, Source)>,
+    files: Sources,
 }
 
 impl Ground {
     fn has_files(&self) -> bool {
-        !self.files.is_empty()
+        self.files.len() > 0
     }
 
     /// How the configuration is called.
@@ -136,7 +136,7 @@ fn ground(session: &Session<'_>, into: Option<&Path>) -> Result<Ground, Failure>
         let configuration = config::read(&[source])?;
         return Ok(Ground {
             loaded: Loaded::without_file(configuration, "the environment"),
-            files: Vec::new(),
+            files: Sources::default(),
         });
     }
     let (loaded, files) = load_files(session, &given)?;

@@ -8,6 +8,7 @@ use anyhow::{Context as _, anyhow};
 
 use super::{Ground, settings_in_use};
 use crate::cli::Session;
+use crate::cli::configuration::Sources;
 use crate::cli::failure::Failure;
 use crate::cli::import::look::Looked;
 use crate::config::{self, Source, append};
@@ -15,8 +16,6 @@ use crate::fleet::{
     Desired, Entry, EntryName, Goal, InstanceId, Need, ProviderAlias, StackName, StoppedMode, Strength,
 };
 use crate::inventory::{self, Draft};
-use crate::render::json::v1;
-use crate::render::problems;
 
 /// A file as it shall be.
 pub(super) struct Made {
@@ -24,7 +23,7 @@ pub(super) struct Made {
     before: Option<Vec<u8>>,
     after: Vec<u8>,
     /// The configuration that it is part of.
-    sources: Vec<Source>,
+    files: Sources,
     /// What that says, if it is valid and says of everything that was there before the same.
     outcome: Outcome,
     /// Whether the entries stop their instances in the mode that they are in.
@@ -46,12 +45,8 @@ pub(super) fn compose(
     looked: &Looked,
     drafts: &[Draft],
 ) -> anyhow::Result<Made> {
-    let real = path.canonicalize().ok();
-    let is_target = |file: &Path| real.is_some() && file.canonicalize().ok() == real;
-    let mut sources: Vec<Source> = ground.files.iter().map(|(_, source)| source.clone()).collect();
-    let position = ground.files.iter().position(|(file, _)| is_target(file));
     let name = path.display().to_string();
-    let before = position.map(|position| sources[position].text.clone());
+    let before = ground.files.file(path).map(|source| source.text.clone());
     let after = match &before {
         None if !ground.has_files() => {
             let settings = settings_in_use(ground, looked, drafts);
@@ -74,19 +69,15 @@ pub(super) fn compose(
             source.text
         }
     };
-    let made = Source { name, text: after.clone() };
-    match position {
-        Some(position) => sources[position] = made,
-        None => sources.push(made),
-    }
-    let (outcome, keeps_stop_modes) = match config::read(&sources) {
+    let files = ground.files.with(path, after.clone());
+    let (outcome, keeps_stop_modes) = match files.configuration() {
         Err(problems) => (Outcome::Invalid(problems), true),
         Ok(read) => (
             outcome(&ground.loaded.configuration.desired, &read.desired, drafts),
             keeps_stop_modes(&read.desired, drafts, looked),
         ),
     };
-    Ok(Made { before, after, sources, outcome, keeps_stop_modes })
+    Ok(Made { before, after, files, outcome, keeps_stop_modes })
 }
 
 fn indented(block: &str) -> String {
@@ -141,7 +132,7 @@ fn keeps_stop_modes(after: &Desired, drafts: &[Draft], looked: &Looked) -> bool 
 
 /// Replaces the file, whole or not at all, if it still is what it was.
 pub(super) fn write(session: &Session<'_>, path: &Path, made: Made) -> Result<(), Failure> {
-    let Made { before, after, sources, outcome, .. } = made;
+    let Made { before, after, files, outcome, .. } = made;
     match outcome {
         Outcome::Good => {}
         Outcome::Invalid(found) => {
@@ -149,9 +140,7 @@ pub(super) fn write(session: &Session<'_>, path: &Path, made: Made) -> Result<()
                 "nothing was written to {}: with the new entries it would not be valid",
                 path.display()
             ));
-            let width = session.environment.width();
-            let text = problems::problems(&sources, &found, session.console.err_coloured(), width);
-            return Err(Failure::Configuration { text, diagnostics: v1::diagnostics(&sources, &found) });
+            return Err(files.failure(session, &found));
         }
         Outcome::Changed(name) => {
             return Err(anyhow!(

@@ -409,7 +409,7 @@ fn begin_with_instances(looked: &mut Looked) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::configuration::Loaded;
+    use crate::cli::configuration::{Loaded, Sources};
     use crate::config::{self, Source};
 
     /// The endpoints of regions that are added to a configuration with this provider.
@@ -417,7 +417,8 @@ mod tests {
         let text = format!("stack: a\nprovider: {{ region: cn-hangzhou, {provider} }}\ninstances: {{}}\n")
             .into_bytes();
         let configuration = config::read(&[Source { name: String::new(), text }]).expect("valid");
-        let mut ground = Ground { loaded: Loaded::without_file(configuration, "none"), files: Vec::new() };
+        let mut ground =
+            Ground { loaded: Loaded::without_file(configuration, "none"), files: Sources::default() };
         let region = |name: &str| Region::new(name).expect("valid");
         let offers = offers.iter().map(|(name, host)| (region(name), (*host).to_owned())).collect();
         let added = describe(&mut ground, offers);
