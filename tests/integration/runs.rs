@@ -9,6 +9,7 @@ mod connections;
 mod crashes;
 mod decisions;
 mod doctor;
+mod estate;
 mod examples;
 mod fault_matrix;
 mod faults;

@@ -35,6 +35,11 @@ impl Lines {
         Self(lines)
     }
 
+    /// All lines, in order.
+    pub(crate) fn all(&self) -> Vec<&Value> {
+        self.0.iter().collect()
+    }
+
     /// The lines of a type, in order.
     pub(crate) fn of_type(&self, kind: &str) -> Vec<&Value> {
         self.0.iter().filter(|line| line["type"] == *kind).collect()
