@@ -84,6 +84,12 @@ impl World {
             ..crate::fleet::Selector::default()
         };
         let outcome = crate::plan::SelectionOutcome::NotSeen { why: text.to_owned() };
+        let probes = fixtures::every_probe(text);
+        let every = crate::fleet::Readiness::EVERY;
+        let readiness = crate::fleet::Readiness { probes, delay: every, every, within: None };
+        for group in &mut plan.groups {
+            group.readiness = Some(std::sync::Arc::new(readiness.clone()));
+        }
         plan.groups[0].selection = Some(crate::plan::Selecting { selector, outcome });
         let steps = plan.changes.len();
         let events: Vec<Event> = [0, 1].into_iter().flat_map(|change| every_event(change, text)).collect();

@@ -15,6 +15,7 @@ use super::escape::{markdown, markdown_code};
 use super::graph::{self, Graph};
 use super::style::Style;
 use super::{human, words};
+use crate::fleet::EntryName;
 use crate::plan::{Block, Plan, SavedPlan, Shape, Tally, Verdict, Warning};
 use rows::{Row, alike, shown};
 
@@ -25,7 +26,7 @@ pub const LONGEST: usize = 60_000;
 const BLOCKED: usize = 9_000;
 const WARNINGS: usize = 9_000;
 const CHANGES: usize = 16_000;
-const SELECTIONS: usize = 4_000;
+const LIST: usize = 2_000;
 const DETAILS: usize = 11_000;
 const GRAPH: usize = 9_000;
 
@@ -87,7 +88,10 @@ pub fn saved_plan(saved: &SavedPlan) -> String {
         );
         table(&mut text, ["Warning", "Instances", "What to do"], &others, WARNINGS / 2, false);
     }
-    selections(&mut text, plan);
+    let selected = plan.selections().map(|(group, it)| (&group.name, words::selecting(it, words::LISTED)));
+    list(&mut text, "Selected", selected);
+    let probed = plan.groups_to_probe().map(|(group, it)| (&group.name, words::readiness(it)));
+    list(&mut text, "Apply will ask whether these are ready", probed);
     changes(&mut text, plan);
     details(&mut text, plan, shape);
     picture(&mut text, plan);
@@ -196,14 +200,13 @@ fn origin(text: &mut String, saved: &SavedPlan) {
     }
 }
 
-/// What the selections came to: as many as their share allows.
-fn selections(text: &mut String, plan: &Plan) {
+/// A heading and an item for each entry, as many as the share of a list allows; nothing if there is no item.
+fn list<'p>(text: &mut String, heading: &str, items: impl Iterator<Item = (&'p EntryName, String)>) {
     let mut list = String::new();
     let mut left_out = 0;
-    for (group, selecting) in plan.selections() {
-        let name = markdown_code(group.name.as_str());
-        let item = format!("- {name}: {}\n", markdown(&words::selecting(selecting, words::LISTED)));
-        if list.len() + item.len() > SELECTIONS {
+    for (entry, words) in items {
+        let item = format!("- {}: {}\n", markdown_code(entry.as_str()), markdown(&words));
+        if list.len() + item.len() > LIST {
             left_out += 1;
         } else {
             list.push_str(&item);
@@ -211,7 +214,7 @@ fn selections(text: &mut String, plan: &Plan) {
     }
     if !list.is_empty() {
         let more = if left_out > 0 { format!("- and {left_out} more\n") } else { String::new() };
-        let _ = writeln!(text, "**Selected:**\n\n{list}{more}");
+        let _ = writeln!(text, "**{heading}:**\n\n{list}{more}");
     }
 }
 

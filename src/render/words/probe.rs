@@ -30,7 +30,7 @@ pub fn probe(probe: &Probe) -> String {
         Probe::Command { words } => format!("command {}", words.join(" ")),
         Probe::Guest { script } => format!("guest \"{}\"", script.trim()),
     };
-    short(&text, PROBE_COLUMNS).into_owned()
+    short(text.trim_end(), PROBE_COLUMNS).into_owned()
 }
 
 /// What an instance has to show: `tcp 5432, command ./check.sh, then 20s`.

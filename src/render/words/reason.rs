@@ -250,7 +250,7 @@ pub fn warning(warning: &Warning) -> Explanation {
         Warning::EconomicalStart => Explanation::new(
             "it was stopped in economical mode, so a start may find no stock, and its public IP address may \
              change",
-            "stop it with the mode KeepCharging where that matters",
+            "stop it with the mode KeepCharging where that matters; on_no_stock of its entry can ask again for a while",
         ),
         Warning::InitLocalDisk { local_disks } => Explanation::new(
             match local_disks {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{FORMAT_VERSION, Level, Resource, line, text};
-use crate::fleet::{InstanceId, Power};
+use crate::fleet::{InstanceId, Power, Readiness};
 use crate::plan::{
     Block, Change, Drift, Group, Plan, Request, SavedPlan, Selecting, SelectionOutcome, Tally, Then, Verdict,
     Warning, Why, saved,
@@ -16,11 +16,13 @@ use crate::render::human::plan_line;
 use crate::render::visible::visible;
 use crate::render::words::{self, Explanation, Order};
 
-/// All lines of a plan: what has moved outside powerform, what the selections came to, then what will be done about every instance, those in sync
+/// All lines of a plan: what has moved outside powerform, what the selections came to, which
+/// instances an apply asks whether they are ready, then what will be done about every instance, those in sync
 /// too, then the counts. Lines are made as they are asked for, so that a large plan needs no large memory.
 pub fn plan(now: Timestamp, plan: &Plan) -> impl Iterator<Item = String> + '_ {
     resource_drifts(now, plan)
         .chain(selections(now, plan))
+        .chain(readiness(now, plan))
         .chain(planned_changes(now, plan))
         .chain(std::iter::once_with(move || change_summary(now, &plan.tally())))
 }
@@ -40,6 +42,19 @@ fn selections(now: Timestamp, plan: &Plan) -> impl Iterator<Item = String> + '_ 
         let message = format!("{}: {}", group.name, words::selecting(selecting, words::LISTED));
         let level = if group.not_seen().is_some() { Level::Error } else { Level::Info };
         line(now, level, "selection", &message, Body { selection: Selected::of(group, selecting) })
+    })
+}
+
+/// One `readiness` line for each entry whose instances an apply asks whether they are ready.
+fn readiness(now: Timestamp, plan: &Plan) -> impl Iterator<Item = String> + '_ {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        readiness: Probed<'a>,
+    }
+    plan.groups_to_probe().map(move |(group, readiness)| {
+        let message = format!("{}: {}", group.name, words::readiness(readiness));
+        let body = Body { readiness: Probed::of(group, readiness) };
+        line(now, Level::Info, "readiness", &message, body)
     })
 }
 
@@ -79,6 +94,7 @@ pub fn saved_plan(saved: &SavedPlan) -> String {
         preflight: bool,
         resource_drift: Vec<Drifted>,
         selections: Vec<Selected<'a>>,
+        readiness: Vec<Probed<'a>>,
         resource_changes: Vec<Planned>,
         changes: Changes,
     }
@@ -103,6 +119,7 @@ pub fn saved_plan(saved: &SavedPlan) -> String {
             .iter()
             .filter_map(|change| Some(Drifted::of(change, change.drift.as_ref()?)))
             .collect(),
+        readiness: plan.groups_to_probe().map(|(group, it)| Probed::of(group, it)).collect(),
         selections: plan.selections().map(|(group, selecting)| Selected::of(group, selecting)).collect(),
         resource_changes: plan.changes.iter().map(|change| Planned::of(change, &order)).collect(),
         changes: Changes::of(&plan.tally()),
@@ -130,6 +147,26 @@ impl<'a> Selected<'a> {
             matched,
             newly_matched: newly.iter().map(InstanceId::as_str).collect(),
             no_longer_matched: no_longer.iter().map(InstanceId::as_str).collect(),
+        }
+    }
+}
+
+/// What the instances of one entry have to show.
+#[derive(Serialize)]
+struct Probed<'a> {
+    entry: &'a str,
+    probes: Vec<String>,
+    delay_seconds: f64,
+    within_seconds: f64,
+}
+
+impl<'a> Probed<'a> {
+    fn of(group: &'a Group, readiness: &Readiness) -> Self {
+        Self {
+            entry: group.name.as_str(),
+            probes: readiness.probes.iter().map(words::probe).collect(),
+            delay_seconds: readiness.delay.as_secs_f64(),
+            within_seconds: readiness.within.unwrap_or(group.timeouts.ready).as_secs_f64(),
         }
     }
 }
