@@ -96,7 +96,7 @@ entry; apply asks for --allow-data-loss |
 | Warning | Instances | What to do |
 |---|---|---|
 | it was stopped in economical mode, so a start may find no stock, and its public IP address may change | `db` | stop it \
-with the mode KeepCharging where that matters |
+with the mode KeepCharging where that matters; on\\_no\\_stock of its entry can ask again for a while |
 
 | Action | Instances | Now | Then | Why |
 |---|---|---|---|---|
