@@ -11,5 +11,6 @@ mod scale;
 mod sketch;
 mod stories;
 mod tidings;
+mod turns;
 mod twin;
 mod unasked;
