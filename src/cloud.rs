@@ -86,6 +86,50 @@ pub trait Rehearse: Send + Sync {
     fn would_stop(&self, request: StopRequest) -> impl Future<Output = Result<(), Refusal>> + Send;
 }
 
+/// A cloud that runs commands inside of instances.
+pub trait Assistant: Send + Sync {
+    /// Asks for one run of a shell script in an instance, which is ended there after so long. Success means that the
+    /// cloud has taken it, not that it runs. Sent at most once, now or not at all, as [`Cloud::start`].
+    fn run(
+        &self,
+        id: &InstanceId,
+        script: &str,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<Invocation, Refusal>> + Send;
+
+    /// Looks what became of it. It is repeated inside where that is safe; what comes back as an error has been tried
+    /// enough.
+    fn outcome(&self, invocation: &Invocation) -> impl Future<Output = Result<Ran, Refusal>> + Send;
+}
+
+/// One run of a script that the cloud has taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invocation {
+    /// The id under which the cloud keeps it.
+    pub id: String,
+    /// Where it runs.
+    pub instance: InstanceId,
+}
+
+/// What became of a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ran {
+    /// It has not ended, or not begun.
+    StillRunning,
+    /// It ran to its end.
+    Ended {
+        /// What it ended with; 0 where all is well.
+        exit_code: i64,
+        /// The end of what it said. Untrusted text.
+        output: String,
+    },
+    /// It did not run, or not to its end.
+    Failed {
+        /// Why. Untrusted text.
+        why: String,
+    },
+}
+
 /// The most instances that one look takes: the limit of `InstanceIds` in DescribeInstances.
 pub const LOOK_LIMIT: usize = 100;
 

@@ -5,6 +5,7 @@
 //! send it again is for the caller to say, after a look. What may be sent now is for the limiter of each action to
 //! say: reads wait in it, writes are handed back.
 
+mod assistant;
 mod batch;
 mod connection;
 mod operations;

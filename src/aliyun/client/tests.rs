@@ -1,6 +1,7 @@
 //! The client against a scripted server on a real socket. Waits are lengths of real time, short where something must
 //! run out and generous where it must not.
 
+mod assistant;
 mod operations;
 mod renewal;
 mod server;

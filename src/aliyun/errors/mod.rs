@@ -161,6 +161,11 @@ mod tests {
             "DescribeRegions",
             "Unauthorized.EmptyRegion InvalidAcceptLanguage.NotFound InvalidResourceType.NotFound",
         ),
+        (
+            "RunCommand and DescribeInvocationResults",
+            "RegionId.ApiNotSupported InvalidInstance.NotMatch InstanceIds.ExceedLimit InvalidCmdType.NotFound \
+             CmdCount.ExceedQuota InvalidInstance.NotFound InternalError.Dispatch ClientNeedUpgrade",
+        ),
     ];
 
     #[test]

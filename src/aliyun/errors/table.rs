@@ -146,6 +146,8 @@ pub(super) const TABLE: &[Row] = &[
             "IdempotentParameterMismatch",
             "UnsupportedHTTPMethod",
             "InvalidParameter.TooManyInstanceIds",
+            "InstanceIds.ExceedLimit",
+            "InvalidCmdType.NotFound",
             "Abs.InvalidInstanceIds.MalFormed",
             "Missing*",
         ],
@@ -175,7 +177,12 @@ pub(super) const TABLE: &[Row] = &[
     ),
     // What it is about.
     row(
-        &["InvalidInstanceId.NotFound", "InvalidInstanceIds.NotFound", "Forbidden.InstanceNotFound"],
+        &[
+            "InvalidInstanceId.NotFound",
+            "InvalidInstanceIds.NotFound",
+            "InvalidInstance.NotFound",
+            "Forbidden.InstanceNotFound",
+        ],
         Advice::Final,
         "no such instance is there for these credentials: it was released, lives in another region or account, or \
          its id is mistyped; correct the configuration or take the entry out",
@@ -275,6 +282,29 @@ pub(super) const TABLE: &[Row] = &[
         Advice::Final,
         "the instance's hibernation setting forbids it: wake it or change the setting in the console",
     ),
+    // Cloud Assistant.
+    row(
+        &["InvalidInstance.NotMatch"],
+        Advice::WrongStatus,
+        "Cloud Assistant runs shell scripts in Linux instances that are Running: look at it with powerform plan, and \
+         ask other systems by another probe",
+    ),
+    row(
+        &["ClientNeedUpgrade"],
+        Advice::Final,
+        "the Cloud Assistant agent in the instance is too old: upgrade it: console > ECS > Cloud Assistant > ECS \
+         Instances",
+    ),
+    row(
+        &["CmdCount.ExceedQuota"],
+        Advice::Final,
+        "the region's quota of Cloud Assistant commands is used up: remove some: console > ECS > Cloud Assistant",
+    ),
+    row(
+        &["RegionId.ApiNotSupported"],
+        Advice::Final,
+        "Cloud Assistant is not offered in this region: use another probe than guest",
+    ),
     // Stock and quota.
     row(&["OperationDenied.NoStock"], Advice::Capacity, NO_STOCK),
     row(
@@ -310,7 +340,13 @@ pub(super) const TABLE: &[Row] = &[
     // ECS is busy.
     row(&["OperationConflict", "InvalidOperation.Conflict", "LastTokenProcessing"], BUSY, CONFLICT),
     row(
-        &["InternalError", "UnknownError", "ServiceUnavailable", "LimitedOperation.ServiceUnavailable"],
+        &[
+            "InternalError",
+            "InternalError.Dispatch",
+            "UnknownError",
+            "ServiceUnavailable",
+            "LimitedOperation.ServiceUnavailable",
+        ],
         BUSY,
         TEMPORARY,
     ),

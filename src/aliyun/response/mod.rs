@@ -5,6 +5,7 @@
 //! Unknown fields are ignored, odd ones count as absent; sizes are bounded by whoever reads the bytes.
 
 mod address;
+mod assistant;
 mod batch;
 mod envelope;
 mod failure;
@@ -21,6 +22,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+pub use assistant::{CommandResult, decode_command_results, decode_invocation};
 pub use batch::{BatchItem, decode_batch};
 pub use failure::{Failure, decode_failure};
 pub use instances::{InstancePage, Labelled, decode_instances, decode_labelled_instances};
