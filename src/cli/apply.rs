@@ -176,7 +176,7 @@ async fn under_lock(
         events: Vec::new(),
         left_out: 0,
     };
-    let prober = probes(session, loaded)?;
+    let prober = probes(session, loaded, clouds)?;
     let environment = session.environment;
     let clock = move || environment.now();
     let apply = reconcile::Apply {
@@ -235,7 +235,7 @@ fn check_allowed(arguments: &Apply, plan: &Plan, limits: CallLimits) -> anyhow::
 
 async fn carry_out(
     session: &Session<'_>,
-    apply: reconcile::Apply<'_, Client, Backend, Probes>,
+    apply: reconcile::Apply<'_, Client, Backend, Probes<Client>>,
     history: &mut History<'_>,
 ) -> Applied {
     let preview = apply.preview;

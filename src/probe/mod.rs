@@ -4,6 +4,7 @@
 //! outlives its time, and none waits for another. Whatever an answer quotes is untrusted text of bounded length.
 
 mod command;
+mod guest;
 mod http;
 mod tcp;
 
@@ -11,10 +12,13 @@ use std::ffi::OsString;
 use std::future::Future;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::cloud::{Assistant, Clouds};
 use crate::fleet::duration::Words;
 use crate::fleet::{Address, InstanceKey, Probe, ProbeAddress, Region};
 
@@ -55,22 +59,32 @@ pub struct NotReady {
 
 /// Asks instances whether they are ready.
 pub trait Prober: Send + Sync {
-    /// Makes one attempt, and ends within its time. Dropped before that, it leaves nothing behind on this machine.
+    /// Makes one attempt, and ends within its time, which begins with its turn. Dropped before that, it leaves nothing
+    /// behind on this machine.
     ///
     /// # Errors
     /// [`NotReady`], with the answer.
     fn attempt(&self, attempt: Attempt) -> impl Future<Output = Result<(), NotReady>> + Send;
 }
 
+/// The longest answer, in characters.
+const LONGEST_ANSWER: usize = 400;
+
+/// So many commands run at once: each is a process with two pipes. What has to wait for its turn has all of its time
+/// still before it.
+const MOST_COMMANDS: usize = 64;
+
 impl NotReady {
-    fn new(answer: impl Into<String>) -> Self {
-        Self { answer: answer.into() }
+    fn new(answer: impl AsRef<str>) -> Self {
+        Self { answer: one_line(answer.as_ref(), LONGEST_ANSWER) }
     }
 }
 
-/// Asks by real connections and processes.
-#[derive(Debug, Clone)]
-pub struct Probes {
+/// Asks by real connections and processes, and through the clouds in which the instances are.
+#[derive(Debug)]
+pub struct Probes<A> {
+    /// Who runs commands inside of the instances of each provider.
+    pub assistants: Clouds<A>,
     /// For instances themselves: without a proxy and without encryption.
     pub direct: reqwest::Client,
     /// For URLs, the way everything else goes; none if none is asked.
@@ -79,11 +93,28 @@ pub struct Probes {
     pub folder: PathBuf,
     /// Variables that commands do not get: what they hold is a secret.
     pub withheld: Vec<OsString>,
+    /// Who may run a command next.
+    pub turns: Turns,
 }
 
-impl Prober for Probes {
+/// The turns of commands on this machine, given in the order in which they are asked for.
+#[derive(Debug, Clone)]
+pub struct Turns(Arc<Semaphore>);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MOST_COMMANDS)))
+    }
+}
+
+impl<A: Assistant> Prober for Probes<A> {
     async fn attempt(&self, attempt: Attempt) -> Result<(), NotReady> {
         let Attempt { subject, probe, timeout: time } = attempt;
+        let turn = match &probe {
+            // Nobody closes it.
+            Probe::Command { .. } => self.turns.0.acquire().await.ok(),
+            Probe::Tcp { .. } | Probe::Http { .. } | Probe::Guest { .. } => None,
+        };
         let asking = async {
             match &probe {
                 Probe::Tcp { port, address } => tcp::ask(&subject, *port, address).await,
@@ -91,11 +122,18 @@ impl Prober for Probes {
                     http::ask(self, &subject, target, *status, contains.as_deref()).await
                 }
                 Probe::Command { words } => command::ask(self, &subject, words).await,
-                Probe::Guest { .. } => Err(NotReady::new("Cloud Assistant is not asked by this version")),
+                Probe::Guest { script } => guest::ask(&self.assistants, &subject.key, script, time).await,
             }
         };
-        let late = |_| NotReady::new(format!("no answer within {}", Words(time)));
-        timeout(time, asking).await.map_err(late)?
+        let answer = timeout(time, asking).await;
+        drop(turn);
+        answer.unwrap_or_else(|_| {
+            let what = match &probe {
+                Probe::Tcp { .. } | Probe::Http { .. } => "answer",
+                Probe::Command { .. } | Probe::Guest { .. } => "end",
+            };
+            Err(NotReady::new(format!("no {what} within {}", Words(time))))
+        })
     }
 }
 
@@ -114,3 +152,49 @@ fn host_of(subject: &Subject, address: &ProbeAddress) -> Result<String, NotReady
         ProbeAddress::Host(host) => Ok(host.clone()),
     }
 }
+
+/// A text as one line of bounded length.
+fn one_line(text: &str, longest: usize) -> String {
+    let mut line = String::new();
+    for word in text.split(['\n', '\r', '\t']).map(str::trim).filter(|word| !word.is_empty()) {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    match line.char_indices().nth(longest) {
+        None => line,
+        Some(_) => line.chars().take(longest.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
+/// The last line that says something, without what makes it longer than a line should be.
+fn last_line(text: &str) -> Option<String> {
+    const LONGEST: usize = 200;
+    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
+    Some(one_line(line, LONGEST))
+}
+
+/// What a program that did not end well ended with, and the last that it said.
+fn ended(how: &str, said: Option<String>) -> NotReady {
+    NotReady::new(said.map_or_else(|| how.to_owned(), |said| format!("{how}: {said}")))
+}
+
+/// An error of the operating system, without its number.
+fn in_words(error: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::ConnectionRefused => return "connection refused".to_owned(),
+        ErrorKind::ConnectionReset => return "connection reset".to_owned(),
+        ErrorKind::TimedOut => return "no answer".to_owned(),
+        _ => {}
+    }
+    let words = error.to_string();
+    match words.rsplit_once(" (os error ") {
+        Some((words, _)) => words.to_owned(),
+        None => words,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,12 @@ struct Names {
     token: &'static str,
 }
 
+/// The variables whose values are keys, tokens or lead to them: not for other programs.
+pub fn secret_variables() -> impl Iterator<Item = &'static str> {
+    let keys = NAMES.iter().flat_map(|names| [names.id, names.secret, names.token]);
+    keys.chain(["ALIBABA_CLOUD_CREDENTIALS_URI", "ALICLOUD_CREDENTIALS_URI"])
+}
+
 /// The environment.
 pub(super) struct Environment;
 

@@ -31,6 +31,7 @@ use super::sign::percent_encode;
 use super::sts::Sts;
 
 pub use chain::{Found, Wanted, find, region_of_profile};
+pub use environment::secret_variables;
 pub use error::{CredentialError, PassedOver};
 pub(super) use issued::{Issued, SecretObject};
 pub use provider::Context;

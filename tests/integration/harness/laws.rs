@@ -3,13 +3,13 @@
 //! - No start before all that the instance needs is Running, no stop before all that needs it is Stopped.
 //! - No call that the plan did not list, with the parameters that it listed.
 //! - At most one accepted start, and one accepted stop, of each machine in one run.
-//! - Nothing else is asked of ECS than looks at named instances and calls, for at most a hundred at a time, and of STS
-//!   nothing but a role.
+//! - Nothing else is asked of ECS than looks at named instances and calls, for at most a hundred at a time, commands in
+//!   guests where the configuration has them asked, and of STS nothing but a role.
 
 use std::collections::BTreeMap;
 
 use powerform::config::{self, Source};
-use powerform::fleet::{Desired, Entry, InstanceId, Members, Strength};
+use powerform::fleet::{Desired, Entry, InstanceId, Members, Probe, Strength};
 
 use super::log::PowerCall;
 use super::{CloudLog, Lines, Ran, Scenario};
@@ -27,6 +27,14 @@ pub(super) fn check(scenario: &Scenario, log: &CloudLog, before: usize, ran: &Ra
                 assert!(request.ids.is_some_and(|ids| (1..=100).contains(&ids)), "{request:?}")
             }
             "StartInstance" | "StopInstance" | "AssumeRole" => {}
+            "RunCommand" | "DescribeInvocationResults" => {
+                let is_guest = |probe: &Probe| matches!(probe, Probe::Guest { .. });
+                let asks = |entry: &Entry| {
+                    entry.readiness.as_ref().is_some_and(|ready| ready.probes.iter().any(is_guest))
+                };
+                let is_asked = written(scenario).entries.iter().any(asks);
+                assert!(is_asked, "no guest is to be asked, and one was: {request:?}");
+            }
             other => panic!("{other} was called, which no command needs"),
         }
     }

@@ -79,6 +79,39 @@ fn what_does_not_get_ready_fails_by_the_name_of_its_probe_and_skips_its_dependen
 }
 
 #[test]
+fn a_command_in_the_machine_is_asked_until_it_ends_well() {
+    let account = "instances:
+  - id: i-db
+    assistant: { delay: 50ms, answers: [{ when: pg_isready, times: 1, exit: 2, output: 'no response' }, { when: pg_isready, output: ok }] }
+  - { id: i-web }
+";
+    let configuration = "instances:
+  db: { id: i-db, status: Running, ready: { guest: pg_isready -q, every: 100ms } }
+  web: { id: i-web, status: Running, depends_on: [db] }
+";
+    let scenario = Scenario::new(account, configuration);
+    let applied = scenario.run(&["apply", "--auto-approve"]).exits(0);
+    let applied = applied.complains(&["db: Running, waiting for guest"]);
+    assert_eq!(applied.calls(), ["Start i-db", "Start i-web"]);
+    let progress = applied.lines.of_type("apply_progress");
+    let is_quoted = |answer: &str| progress.iter().any(|line| line["hook"]["answer"] == answer);
+    assert!(is_quoted("exit status 2: no response"), "{progress:?}");
+    assert_eq!(scenario.log().requests_of("RunCommand").len(), 2);
+}
+
+#[test]
+fn a_machine_that_may_not_be_commanded_says_what_it_takes() {
+    let account = "permissions: { deny: [RunCommand] }
+instances: [{ id: i-db }]
+";
+    let ready = "ready: { guest: 'true', every: 100ms, within: 1s }";
+    let configuration = format!("instances: {{ db: {{ id: i-db, status: Running, {ready} }} }}\n");
+    let scenario = Scenario::new(account, &configuration);
+    let applied = scenario.run(&["apply", "--auto-approve"]).exits(1);
+    applied.prints(&["not ready within 1s: guest", "Forbidden.RAM", "allow ecs:RunCommand"]);
+}
+
+#[test]
 fn a_missing_stock_is_asked_for_again_or_fails_as_the_entry_says() {
     let account = "instances: [{ id: i-a }]
 faults: [{ action: StartInstance, error: OperationDenied.NoStock }]
