@@ -351,7 +351,7 @@ impl Room {
         }
         self.visit(clock, |world, session, random, now| {
             let Admitted { operation, parameters, .. } = request;
-            let subject = (operation.subject)(parameters);
+            let subject = (operation.subject)(world, parameters);
             let region = operation.region(world, parameters, &subject).to_owned();
             let throttled = world.throttled(operation.name, &region, now);
             let strikes = match throttled {

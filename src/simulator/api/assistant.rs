@@ -15,7 +15,7 @@ use crate::simulator::log::{Invocation, InvocationStatus, Invoked, Stage};
 use crate::simulator::refusal::Refusal;
 use crate::simulator::request::Parameters;
 use crate::simulator::status::Status;
-use crate::simulator::world::Command;
+use crate::simulator::world::{Command, World};
 
 const TYPES: [&str; 3] = ["RunShellScript", "RunBatScript", "RunPowerShellScript"];
 
@@ -52,12 +52,20 @@ impl Encoding {
     }
 }
 
-pub(super) fn commanded(parameters: &Parameters) -> Subject {
+pub(super) fn commanded(_: &World, parameters: &Parameters) -> Subject {
     Subject::Command(numbered_ids(parameters))
 }
 
-pub(super) fn asked_about(parameters: &Parameters) -> Subject {
-    Subject::Read(parameters.value("InstanceId").map(|id| vec![id.to_owned()]))
+/// The instance that is named, or else those that the command was run in.
+pub(super) fn asked_about(world: &World, parameters: &Parameters) -> Subject {
+    if let Some(id) = parameters.value("InstanceId") {
+        return Subject::Read(Some(vec![id.to_owned()]));
+    }
+    let invocation = parameters.value("InvokeId").map(|id| world.invocation(id));
+    let ids = |invocation: &Invocation| {
+        invocation.instances.iter().map(|invoked| invoked.instance.clone()).collect()
+    };
+    Subject::Read(invocation.map(|invocation| invocation.map(ids).unwrap_or_default()))
 }
 
 /// All instances take the command, or the first refusal is that of the whole call.
@@ -169,14 +177,13 @@ pub(super) fn describe_invocation_results(call: &Call<'_>) -> Result<Done, Refus
     call.permit("DescribeInvocationResults")?;
     let is = |name: &str, actual: &str| parameters.value(name).is_none_or(|wanted| wanted == actual);
     let results = world
-        .invocations(now)
-        .filter(|(_, invocation)| {
+        .invocations(parameters.value("InvokeId"), now)
+        .filter(|invocation| {
             invocation.region == region
-                && is("InvokeId", &invocation.id)
                 && is("CommandId", &invocation.command)
                 && is("InvokeRecordStatus", record_status(invocation, now))
         })
-        .flat_map(|(_, invocation)| invocation.instances.iter().map(move |invoked| (invocation, invoked)))
+        .flat_map(|invocation| invocation.instances.iter().map(move |invoked| (invocation, invoked)))
         .filter(|(_, invoked)| is("InstanceId", &invoked.instance))
         // What fault or clock lets a look see what is old: a command that is not there yet.
         .filter(|(_, invoked)| invoked.stages.first().is_some_and(|first| first.from <= now));

@@ -7,15 +7,15 @@ use crate::simulator::log::Phase;
 use crate::simulator::refusal::Refusal;
 use crate::simulator::request::Parameters;
 use crate::simulator::status::Status;
-use crate::simulator::world::PowerCall;
+use crate::simulator::world::{PowerCall, World};
 
 const NOT_FOUND: &str = "InvalidInstanceId.NotFound";
 
-pub(super) fn started(parameters: &Parameters) -> Subject {
+pub(super) fn started(_: &World, parameters: &Parameters) -> Subject {
     Subject::Batch { item_action: "StartInstance", ids: numbered_ids(parameters) }
 }
 
-pub(super) fn stopped(parameters: &Parameters) -> Subject {
+pub(super) fn stopped(_: &World, parameters: &Parameters) -> Subject {
     Subject::Batch { item_action: "StopInstance", ids: numbered_ids(parameters) }
 }
 

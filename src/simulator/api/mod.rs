@@ -73,14 +73,14 @@ pub(super) struct Operation {
     /// Whether anyone may call it without a signature.
     pub(super) unsigned: bool,
     /// What the request is about, for faults and the log.
-    pub(super) subject: fn(&Parameters) -> Subject,
+    pub(super) subject: fn(&World, &Parameters) -> Subject,
     /// Checks the request and decides what comes of it.
     pub(super) perform: fn(&Call<'_>) -> Result<Done, Refusal>,
 }
 
 const fn ecs(
     name: &'static str,
-    subject: fn(&Parameters) -> Subject,
+    subject: fn(&World, &Parameters) -> Subject,
     perform: fn(&Call<'_>) -> Result<Done, Refusal>,
 ) -> Operation {
     Operation { product: Product::Ecs, name, unsigned: false, subject, perform }
@@ -91,7 +91,7 @@ const fn sts(
     unsigned: bool,
     perform: fn(&Call<'_>) -> Result<Done, Refusal>,
 ) -> Operation {
-    Operation { product: Product::Sts, name, unsigned, subject: |_| Subject::Other, perform }
+    Operation { product: Product::Sts, name, unsigned, subject: |_, _| Subject::Other, perform }
 }
 
 /// Every operation that there is; more are added here.
@@ -99,7 +99,7 @@ const OPERATIONS: &[Operation] = &[
     ecs("DescribeInstances", describe::listed_in_json, describe::describe_instances),
     ecs("DescribeInstanceStatus", describe::listed_by_number, describe::describe_instance_status),
     ecs("DescribeInstanceAttribute", describe::one_instance, describe::describe_instance_attribute),
-    ecs("DescribeRegions", |_| Subject::Other, regions::describe_regions),
+    ecs("DescribeRegions", |_, _| Subject::Other, regions::describe_regions),
     ecs("StartInstance", power::one_instance, power::start_instance),
     ecs("StopInstance", power::one_instance, power::stop_instance),
     ecs("StartInstances", batch::started, batch::start_instances),

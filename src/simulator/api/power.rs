@@ -4,9 +4,9 @@ use super::{Call, Done, Subject};
 use crate::simulator::refusal::Refusal;
 use crate::simulator::request::Parameters;
 use crate::simulator::status::StoppedMode;
-use crate::simulator::world::PowerCall;
+use crate::simulator::world::{PowerCall, World};
 
-pub(super) fn one_instance(parameters: &Parameters) -> Subject {
+pub(super) fn one_instance(_: &World, parameters: &Parameters) -> Subject {
     Subject::Power(parameters.value("InstanceId").map(str::to_owned))
 }
 

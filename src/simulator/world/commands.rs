@@ -30,6 +30,8 @@ pub(in crate::simulator) struct Command<'c> {
 pub(super) struct Commands {
     /// The earliest first.
     all: Vec<Invocation>,
+    by_id: HashMap<String, usize>,
+    by_token: HashMap<String, usize>,
     /// Of each instance the positions of its commands, and its own in each.
     of_instance: HashMap<String, Vec<(usize, usize)>>,
 }
@@ -46,6 +48,10 @@ impl Commands {
     pub(super) fn add(&mut self, invocation: Invocation) {
         for (place, invoked) in invocation.instances.iter().enumerate() {
             self.of_instance.entry(invoked.instance.clone()).or_default().push((self.all.len(), place));
+        }
+        self.by_id.insert(invocation.id.clone(), self.all.len());
+        if let Some(token) = &invocation.token {
+            self.by_token.insert(token.clone(), self.all.len());
         }
         self.all.push(invocation);
     }
@@ -89,12 +95,18 @@ fn is_kept(invocation: &Invocation, now: Timestamp) -> bool {
 }
 
 impl World {
-    /// Every command whose results are kept, the earliest first, with its place.
+    /// Every command whose results are kept, the earliest first, or only the one of that id.
     pub(in crate::simulator) fn invocations(
         &self,
+        id: Option<&str>,
         now: Timestamp,
-    ) -> impl Iterator<Item = (usize, &Invocation)> {
-        self.commands.all.iter().enumerate().filter(move |(_, invocation)| is_kept(invocation, now))
+    ) -> impl Iterator<Item = &Invocation> {
+        let Commands { all, by_id, .. } = &self.commands;
+        let places = match id {
+            Some(id) => by_id.get(id).map_or(0..0, |place| *place..*place + 1),
+            None => 0..all.len(),
+        };
+        all.get(places).unwrap_or_default().iter().filter(move |invocation| is_kept(invocation, now))
     }
 
     /// What a command comes to in an instance; nothing changes until that is in the log.
@@ -163,11 +175,15 @@ impl World {
         Ok(invoked(number, stages, Some(exit), output, error))
     }
 
+    /// The command of that id, kept or not.
+    pub(in crate::simulator) fn invocation(&self, id: &str) -> Option<&Invocation> {
+        self.commands.all.get(*self.commands.by_id.get(id)?)
+    }
+
     /// The command that was run with a client token.
     pub(in crate::simulator) fn invocation_of(&self, token: &str, now: Timestamp) -> Option<&Invocation> {
-        self.invocations(now)
-            .map(|(_, invocation)| invocation)
-            .find(|invocation| invocation.token.as_deref() == Some(token))
+        let place = self.commands.by_token.get(token)?;
+        self.commands.all.get(*place).filter(|invocation| is_kept(invocation, now))
     }
 }
 
@@ -250,7 +266,7 @@ mod tests {
         let event = world.change("i-a", &Change::Set(Status::Stopped), at(15_000)).unwrap();
         world.apply(&LogLine { at: at(15_000), event });
         let all: Vec<String> =
-            world.invocations(at(15_000)).map(|(_, invocation)| said(&invocation.instances[0], 0)).collect();
+            world.invocations(None, at(15_000)).map(|invocation| said(&invocation.instances[0], 0)).collect();
         assert_eq!(
             all,
             ["Pending 0, Running 1000, Success 10000; 0 ", "Pending 14000, Running 15000, Error 15000; - "]
@@ -269,6 +285,9 @@ mod tests {
         assert_eq!(after.snapshot(), snapshot);
         assert_eq!(run(&mut after, "i-a", "x", 2_000).unwrap(), "Pending 0, Running 20, Success 200; 0 ");
         let month = 31 * 24 * 60 * 60 * 1000;
-        assert_eq!((after.invocations(at(3_000)).count(), after.invocations(at(month)).count()), (2, 0));
+        assert_eq!(
+            (after.invocations(None, at(3_000)).count(), after.invocations(None, at(month)).count()),
+            (2, 0)
+        );
     }
 }

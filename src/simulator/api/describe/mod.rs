@@ -11,7 +11,7 @@ use super::{Call, Done, Subject, regions};
 use crate::simulator::answer::Value;
 use crate::simulator::refusal::Refusal;
 use crate::simulator::request::Parameters;
-use crate::simulator::world::Shown;
+use crate::simulator::world::{Shown, World};
 
 /// How many instances one request may name.
 pub(super) const MOST_IDS: usize = 100;
@@ -23,18 +23,18 @@ const MOST_BY_LABEL: usize = 1_000;
 const PAGES: std::ops::RangeInclusive<usize> = 10..=100;
 
 /// The ids of `InstanceIds`, a JSON array.
-pub(super) fn listed_in_json(parameters: &Parameters) -> Subject {
+pub(super) fn listed_in_json(_: &World, parameters: &Parameters) -> Subject {
     Subject::Read(json_ids(parameters).ok().flatten())
 }
 
 /// The ids of `InstanceId.1`, `InstanceId.2` and so on.
-pub(super) fn listed_by_number(parameters: &Parameters) -> Subject {
+pub(super) fn listed_by_number(_: &World, parameters: &Parameters) -> Subject {
     let ids = numbered_ids(parameters);
     Subject::Read((!ids.is_empty()).then_some(ids))
 }
 
 /// The id of `InstanceId`.
-pub(super) fn one_instance(parameters: &Parameters) -> Subject {
+pub(super) fn one_instance(_: &World, parameters: &Parameters) -> Subject {
     Subject::Read(Some(parameters.value("InstanceId").into_iter().map(str::to_owned).collect()))
 }
 

@@ -21,7 +21,7 @@ fn run(world: &mut World, query: &str) -> Invocation {
     let parameters = Parameters::read(query, "").unwrap();
     let done = {
         let strikes = world.strikes(Struck { action: "RunCommand", ids: &[], item_action: None }, now());
-        let request_id = format!("R-{}", world.invocations(now()).count());
+        let request_id = format!("R-{}", world.invocations(None, now()).count());
         let call = Call {
             world,
             parameters: &parameters,

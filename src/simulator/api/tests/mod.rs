@@ -35,7 +35,7 @@ fn call(world: &World, action: &str, query: &str) -> Result<serde_json::Value, R
 fn call_as(caller: &Caller, world: &World, action: &str, query: &str) -> Result<serde_json::Value, Refusal> {
     let parameters = Parameters::read(query, "").unwrap();
     let operation = named(action)?;
-    let subject = (operation.subject)(&parameters);
+    let subject = (operation.subject)(world, &parameters);
     let item_action = match &subject {
         Subject::Batch { item_action, .. } => Some(*item_action),
         _ => None,

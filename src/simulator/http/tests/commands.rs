@@ -73,10 +73,12 @@ faults:
   - { action: RunCommand, instance: i-b, nth: 1, error: InternalError.Dispatch }
   - { action: RunCommand, nth: 3, drop: after }
   - { action: DescribeInvocationResults, nth: 1, http: 502 }
-  - { action: DescribeInvocationResults, nth: 2, garbage: '<html>' }",
+  - { action: DescribeInvocationResults, nth: 2, garbage: '<html>' }
+  - { action: DescribeInvocationResults, instance: i-a, error: InternalError }",
     );
     let server = cloud.serve().await;
-    assert_eq!(server.call(&ready("i-a")).await.status, 200);
+    let first = server.call(&ready("i-a")).await.json()["InvokeId"].clone();
+    let first = first.as_str().unwrap();
     let dispatch = server.call(&ready("i-b")).await;
     assert_eq!((dispatch.status, dispatch.code().as_str()), (500, "InternalError.Dispatch"));
     assert!(server.try_call(&ready("i-b")).await.is_err(), "the answer is lost after acting");
@@ -85,5 +87,7 @@ faults:
     assert_eq!(server.call(&look).await.body, "<html>");
     let results = server.call(&look).await.json()["Invocation"]["TotalCount"].clone();
     assert_eq!(results, 2, "what was run is known, also where the answer was lost");
+    let of_a = server.call(&[look[0], look[1], ("InvokeId", first)]).await;
+    assert_eq!(of_a.code(), "InternalError", "whose results these are is known from the id");
     server.end().await;
 }
