@@ -21,6 +21,8 @@ async fn connects(address: Ipv4Addr, port: u16) -> bool {
     match TcpStream::connect((address, port)).await {
         Ok(_) => true,
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => false,
+        // Who comes while a socket is being closed is reset.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => false,
         Err(error) => panic!("{address}:{port}: {error}"),
     }
 }
