@@ -190,6 +190,7 @@ async fn under_lock(
         clock: &clock,
     };
     let applied = carry_out(session, apply, &mut history).await;
+    session.interruption.commands().end();
     let mut exit = last_words(session, arguments, &shape, &preview, &applied);
     report::keep(session, store, held, &history).await;
     if let Some(page) = page

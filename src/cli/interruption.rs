@@ -6,11 +6,13 @@ use std::future::Future;
 use tokio::sync::watch;
 
 use super::failure::Exit;
+use crate::probe::Commands;
 
 /// Knows whether the process was asked to end.
 #[derive(Debug, Clone)]
 pub(super) struct Interruption {
     asked: watch::Receiver<bool>,
+    commands: Commands,
 }
 
 impl Interruption {
@@ -18,14 +20,22 @@ impl Interruption {
     pub(super) fn listen() -> std::io::Result<Self> {
         let (ask, asked) = watch::channel(false);
         let mut signals = Signals::new()?;
+        let commands = Commands::default();
+        let left_behind = commands.clone();
         tokio::spawn(async move {
             signals.next().await;
             // A command that has ended no longer listens.
             let _ = ask.send(true);
             signals.next().await;
+            left_behind.end();
             std::process::exit(i32::from(Exit::Interrupted.status()));
         });
-        Ok(Self { asked })
+        Ok(Self { asked, commands })
+    }
+
+    /// What runs on this machine in the name of this process, and ends with it.
+    pub(super) fn commands(&self) -> &Commands {
+        &self.commands
     }
 
     /// Whether the process was asked to end.

@@ -11,7 +11,7 @@ use crate::aliyun::credentials;
 use crate::aliyun::transport::Transport;
 use crate::cloud::Clouds;
 use crate::fleet::{HttpTarget, Probe};
-use crate::probe::{Probes, Turns};
+use crate::probe::Probes;
 
 /// No connection takes longer to come about: an attempt of a probe has ended by then.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -29,6 +29,6 @@ pub(super) fn probes(
     let folder = loaded.path(std::path::Path::new(""));
     let folder = if folder.as_os_str().is_empty() { std::path::PathBuf::from(".") } else { folder };
     let withheld = credentials::secret_variables().map(Into::into).collect();
-    let (assistants, turns) = (clouds.clone(), Turns::default());
-    Ok(Arc::new(Probes { assistants, direct, outer, folder, withheld, turns }))
+    let (assistants, commands) = (clouds.clone(), session.interruption.commands().clone());
+    Ok(Arc::new(Probes { assistants, direct, outer, folder, withheld, commands }))
 }

@@ -1,11 +1,14 @@
 //! Whether a command on this machine ends well.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::{NotReady, Probes, Subject, ended, in_words, last_line, one_line};
@@ -44,7 +47,7 @@ pub(super) async fn ask<A>(probes: &Probes<A>, subject: &Subject, words: &[Strin
     }
     let mut child = command.spawn().map_err(|error| not_run(program, &error))?;
     // Dropped before the child is, so that its id is still its own.
-    let group = Group::of(&child);
+    let group = Group::of(&child, &probes.commands);
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let streams = (child.stdout.take(), child.stderr.take());
     let ended_with = {
@@ -71,32 +74,92 @@ pub(super) async fn ask<A>(probes: &Probes<A>, subject: &Subject, words: &[Strin
     Err(ended(&how(status), said(&err).or_else(|| said(&out))))
 }
 
-/// All that a command has begun and that has not moved to a group of its own.
-struct Group {
-    #[cfg(unix)]
-    leader: Option<rustix::process::Pid>,
+/// So many commands run at once: each is a process with two pipes. What has to wait for its turn has all of its time
+/// still before it.
+const MOST: usize = 64;
+
+/// The commands that run on this machine, each of which has its turn in the order in which they came. Clones are the
+/// same.
+#[derive(Debug, Clone)]
+pub struct Commands {
+    turns: Arc<Semaphore>,
+    running: Arc<Mutex<Running>>,
 }
 
-impl Group {
-    fn of(child: &Child) -> Self {
-        #[cfg(not(unix))]
-        let _ = child;
-        Self {
-            #[cfg(unix)]
-            leader: child.id().and_then(|id| rustix::process::Pid::from_raw(id.try_into().ok()?)),
+/// The groups of those that run, by the ids of their first processes.
+#[derive(Debug, Default)]
+struct Running {
+    leaders: BTreeSet<u32>,
+    is_over: bool,
+}
+
+impl Default for Commands {
+    fn default() -> Self {
+        Self::bounded(MOST)
+    }
+}
+
+impl Commands {
+    /// So many at once.
+    pub(super) fn bounded(most: usize) -> Self {
+        Self { turns: Arc::new(Semaphore::new(most)), running: Arc::default() }
+    }
+
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes it.
+        self.turns.acquire().await.ok()
+    }
+
+    /// Ends all that run and all that would begin from now on, for a process that is about to end.
+    pub fn end(&self) {
+        let mut running = self.running();
+        running.is_over = true;
+        running.leaders.iter().copied().for_each(kill);
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All that a command has begun and that has not moved to a group of its own.
+struct Group<'c> {
+    commands: &'c Commands,
+    leader: Option<u32>,
+}
+
+impl<'c> Group<'c> {
+    fn of(child: &Child, commands: &'c Commands) -> Self {
+        let leader = child.id();
+        let mut running = commands.running();
+        running.leaders.extend(leader);
+        if running.is_over {
+            leader.into_iter().for_each(kill);
+        }
+        Self { commands, leader }
+    }
+}
+
+impl Drop for Group<'_> {
+    fn drop(&mut self) {
+        if let Some(leader) = self.leader {
+            let mut running = self.commands.running();
+            running.leaders.remove(&leader);
+            kill(leader);
         }
     }
 }
 
 #[cfg(unix)]
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(leader) = self.leader {
-            // An empty group is none, and there is nobody to tell.
-            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
-        }
+fn kill(leader: u32) {
+    if let Some(leader) = leader.try_into().ok().and_then(rustix::process::Pid::from_raw) {
+        // An empty group is none, and there is nobody to tell.
+        let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
     }
 }
+
+#[cfg(not(unix))]
+fn kill(_: u32) {}
 
 fn not_run(program: &str, error: &std::io::Error) -> NotReady {
     let program = one_line(program, 100);

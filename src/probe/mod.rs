@@ -8,14 +8,14 @@ mod guest;
 mod http;
 mod tcp;
 
+pub use command::Commands;
+
 use std::ffi::OsString;
 use std::future::Future;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::cloud::{Assistant, Clouds};
@@ -70,10 +70,6 @@ pub trait Prober: Send + Sync {
 /// The longest answer, in characters.
 const LONGEST_ANSWER: usize = 400;
 
-/// So many commands run at once: each is a process with two pipes. What has to wait for its turn has all of its time
-/// still before it.
-const MOST_COMMANDS: usize = 64;
-
 impl NotReady {
     fn new(answer: impl AsRef<str>) -> Self {
         Self { answer: one_line(answer.as_ref(), LONGEST_ANSWER) }
@@ -93,18 +89,8 @@ pub struct Probes<A> {
     pub folder: PathBuf,
     /// Variables that commands do not get: what they hold is a secret.
     pub withheld: Vec<OsString>,
-    /// Who may run a command next.
-    pub turns: Turns,
-}
-
-/// The turns of commands on this machine, given in the order in which they are asked for.
-#[derive(Debug, Clone)]
-pub struct Turns(Arc<Semaphore>);
-
-impl Default for Turns {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MOST_COMMANDS)))
-    }
+    /// What runs on this machine.
+    pub commands: Commands,
 }
 
 impl<A: Assistant> Prober for Probes<A> {
@@ -112,7 +98,7 @@ impl<A: Assistant> Prober for Probes<A> {
         let Attempt { subject, probe, timeout: time } = attempt;
         let turn = match &probe {
             // Nobody closes it.
-            Probe::Command { .. } => self.turns.0.acquire().await.ok(),
+            Probe::Command { .. } => self.commands.turn().await,
             Probe::Tcp { .. } | Probe::Http { .. } | Probe::Guest { .. } => None,
         };
         let asking = async {

@@ -47,7 +47,7 @@ fn probes_in(folder: impl Into<PathBuf>) -> Probes<Nobody> {
         outer: None,
         folder: folder.into(),
         withheld: Vec::new(),
-        turns: Turns::default(),
+        commands: Commands::default(),
     }
 }
 

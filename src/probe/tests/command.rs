@@ -88,7 +88,14 @@ async fn begin(
     folder: &Path,
     timeout: Duration,
 ) -> (tokio::task::JoinHandle<Result<(), String>>, std::fs::File) {
-    let probes = probes_in(folder);
+    begin_of(probes_in(folder), timeout).await
+}
+
+async fn begin_of(
+    probes: Probes<Nobody>,
+    timeout: Duration,
+) -> (tokio::task::JoinHandle<Result<(), String>>, std::fs::File) {
+    let folder = probes.folder.clone();
     let attempt = tokio::spawn(async move { attempt(&probes, shell(HANGING), timeout).await });
     let pipe = folder.join("pipe");
     while !pipe.exists() {
@@ -125,11 +132,24 @@ async fn a_command_that_nobody_waits_for_any_more_is_ended_with_all_that_it_bega
 }
 
 #[tokio::test]
+async fn a_process_that_is_about_to_end_ends_its_commands() {
+    let folder = folder();
+    let commands = Commands::default();
+    let with = |folder: &Path| Probes { commands: commands.clone(), ..probes_in(folder) };
+    let (attempted, pipe) = begin_of(with(folder.path()), LONG).await;
+    commands.end();
+    until_ended(pipe).await;
+    let killed = Err("killed by signal 9".to_owned());
+    assert_eq!(attempted.await.expect("no panic"), killed);
+    assert_eq!(attempt(&with(folder.path()), shell("sleep 1000"), LONG).await, killed);
+}
+
+#[tokio::test]
 async fn waiting_for_a_turn_takes_nothing_from_the_time_of_an_attempt() {
     let folder = folder();
-    let turns = Turns(Arc::new(Semaphore::new(1)));
-    let probes = Probes { turns: turns.clone(), ..probes_in(folder.path()) };
-    let taken = turns.0.acquire().await.expect("open");
+    let commands = Commands::bounded(1);
+    let probes = Probes { commands: commands.clone(), ..probes_in(folder.path()) };
+    let taken = commands.turn().await;
     tokio::time::pause();
     let waiting = tokio::spawn(async move { attempt(&probes, shell("exit 0"), LONG).await });
     tokio::time::sleep(LONG * 10).await;

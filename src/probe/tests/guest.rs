@@ -1,5 +1,5 @@
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use tokio::time::Instant;
 
@@ -59,8 +59,8 @@ impl Assistant for Twin {
 
 async fn ask(twin: &Arc<Twin>) -> Result<(), String> {
     let assistants = Clouds::from([(ProviderAlias::main(), Arc::clone(twin))]);
-    let Probes { direct, outer, folder, withheld, turns, .. } = probes_in(".");
-    let probes = Probes { assistants, direct, outer, folder, withheld, turns };
+    let Probes { direct, outer, folder, withheld, commands, .. } = probes_in(".");
+    let probes = Probes { assistants, direct, outer, folder, withheld, commands };
     let probe = Probe::Guest { script: "pg_isready".to_owned() };
     let attempt = Attempt { subject: subject(), probe, timeout: Duration::from_secs(10) };
     probes.attempt(attempt).await.map_err(|not_ready| not_ready.answer)
