@@ -31,6 +31,15 @@ pub(super) struct Global {
     /// simulator [default: powerform.yaml]
     #[arg(short, long = "file", value_name = "PATH", global = true)]
     pub(super) file: Vec<PathBuf>,
+    /// Changes fields of existing entries, defaults and more, key by key; may be given several times, and the later wins
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) overlay: Vec<PathBuf>,
+    /// The value of a variable; may be given several times, and the later wins [env: POWERFORM_VAR_name]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment, global = true)]
+    pub(super) var: Vec<String>,
+    /// A YAML file with values of variables, which a --var beats; may be given several times, and the later wins
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) var_file: Vec<PathBuf>,
     /// Work as if started in this folder
     #[arg(short = 'C', long, value_name = "DIR", global = true)]
     pub(super) chdir: Option<PathBuf>,
@@ -416,5 +425,15 @@ fn group_by(text: &str) -> Result<String, &'static str> {
     match text.strip_prefix("tag:") {
         Some(key) if !key.is_empty() && is_word(key) => Ok(key.to_owned()),
         _ => Err("write tag: and the key of a tag, as in tag:role"),
+    }
+}
+
+fn assignment(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some((name, _)) if !name.is_empty() => Ok(text.to_owned()),
+        _ => {
+            Err("write the name of a variable, an equals sign and its value, like region=cn-hangzhou"
+                .to_owned())
+        }
     }
 }

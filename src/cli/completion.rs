@@ -5,7 +5,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, ValueEnum as _};
@@ -14,7 +13,7 @@ use clap_complete::env::Shells;
 
 use super::Session;
 use super::arguments::{Arguments, Completions, Shell};
-use super::configuration;
+use super::configuration::{self, Named};
 use super::environment::Environment;
 use super::failure::{Exit, Failure};
 use crate::config;
@@ -68,11 +67,9 @@ pub(super) fn answer(environment: Environment, arguments: &[OsString]) -> Option
 /// The entries and addresses of the configuration that the line names, as far as they begin like this.
 pub(super) fn addresses(begun: &OsStr) -> Vec<CompletionCandidate> {
     let begun = begun.to_string_lossy();
-    let line = Line::of(Environment::arguments().into_iter());
-    let Some(sources) = configuration::sources(&line.files, line.folder.as_deref()) else {
-        return Vec::new();
-    };
-    let Ok(configuration) = config::read(&sources) else { return Vec::new() };
+    let mut line = named(Environment::arguments().into_iter());
+    line.environment = Environment::of_this_process().variables_that_begin_with(config::ENVIRONMENT_PREFIX);
+    let Some(configuration) = configuration::quietly(&line) else { return Vec::new() };
     let mut found = Vec::new();
     for entry in &configuration.desired.entries {
         let name = entry.name.to_string();
@@ -92,58 +89,66 @@ pub(super) fn addresses(begun: &OsStr) -> Vec<CompletionCandidate> {
 }
 
 /// What a line that is not finished says of where the configuration is.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Line {
-    files: Vec<PathBuf>,
-    folder: Option<PathBuf>,
-}
-
-impl Line {
-    fn of(words: impl Iterator<Item = OsString>) -> Self {
-        let mut line = Self::default();
-        let mut words = words.skip_while(|word| word != "--").skip(1);
-        while let Some(word) = words.next() {
-            let word = word.to_string_lossy();
-            let (flag, value) = match word.split_once('=') {
-                Some((flag, value)) if flag.starts_with("--") => (flag.to_owned(), Some(value.to_owned())),
-                // Short flags may have their value right behind them.
-                _ if word.starts_with("-f") || word.starts_with("-C") => {
-                    let (flag, value) = word.split_at(2);
-                    (flag.to_owned(), (!value.is_empty()).then(|| value.to_owned()))
-                }
-                _ => (word.into_owned(), None),
-            };
-            if !matches!(flag.as_str(), "-f" | "--file" | "-C" | "--chdir") {
-                continue;
+fn named(words: impl Iterator<Item = OsString>) -> Named {
+    let mut line = Named::default();
+    let mut words = words.skip_while(|word| word != "--").skip(1);
+    while let Some(word) = words.next() {
+        let word = word.to_string_lossy();
+        let (flag, value) = match word.split_once('=') {
+            Some((flag, value)) if flag.starts_with("--") => (flag.to_owned(), Some(value.to_owned())),
+            // Short flags may have their value right behind them.
+            _ if word.starts_with("-f") || word.starts_with("-C") => {
+                let (flag, value) = word.split_at(2);
+                (flag.to_owned(), (!value.is_empty()).then(|| value.to_owned()))
             }
-            let value = value.map(OsString::from).or_else(|| words.next()).map(PathBuf::from);
-            match (flag.as_str(), value) {
-                ("-f" | "--file", Some(file)) => line.files.push(file),
-                (_, folder) => line.folder = folder.or(line.folder),
-            }
+            _ => (word.into_owned(), None),
+        };
+        const FLAGS: [&str; 7] = ["-f", "--file", "-C", "--chdir", "--overlay", "--var", "--var-file"];
+        if !FLAGS.contains(&flag.as_str()) {
+            continue;
         }
-        line
+        let Some(value) = value.map(OsString::from).or_else(|| words.next()) else { break };
+        match flag.as_str() {
+            "-f" | "--file" => line.files.push(value.into()),
+            "--overlay" => line.overlays.push(value.into()),
+            "--var-file" => line.var_files.push(value.into()),
+            "--var" => line.assignments.push(value.to_string_lossy().into_owned()),
+            _ => line.from = Some(value.into()),
+        }
     }
+    line
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     #[test]
     fn a_line_says_where_its_configuration_is_in_every_way_that_flags_are_written() {
         let line = |words: &[&str]| {
             let words = ["powerform", "--", "powerform"].iter().chain(words).map(OsString::from);
-            Line::of(words.collect::<Vec<_>>().into_iter())
+            named(words.collect::<Vec<_>>().into_iter())
         };
-        let files = |names: &[&str]| Line { files: names.iter().map(PathBuf::from).collect(), folder: None };
+        let files =
+            |names: &[&str]| Named { files: names.iter().map(PathBuf::from).collect(), ..Named::default() };
         assert_eq!(line(&["plan"]), files(&[]));
         assert_eq!(line(&["-f", "a.yaml", "plan", "--file", "b.yaml"]), files(&["a.yaml", "b.yaml"]));
         assert_eq!(
             line(&["-fa.yaml", "--file=b.yaml", "plan", "--target", ""]),
             files(&["a.yaml", "b.yaml"])
         );
-        assert_eq!(line(&["-C", "d", "-f"]), Line { folder: Some("d".into()), ..files(&[]) });
-        assert_eq!(line(&["--chdir=d", "plan"]), Line { folder: Some("d".into()), ..files(&[]) });
+        assert_eq!(line(&["-C", "d", "-f"]), Named { from: Some("d".into()), ..files(&[]) });
+        assert_eq!(
+            line(&["--var", "a=b=c", "--var=d=", "--overlay=o.yaml", "--var-file", "v.yaml", "plan"]),
+            Named {
+                overlays: vec!["o.yaml".into()],
+                var_files: vec!["v.yaml".into()],
+                assignments: vec!["a=b=c".into(), "d=".into()],
+                ..Named::default()
+            }
+        );
+        assert_eq!(line(&["--chdir=d", "plan"]), Named { from: Some("d".into()), ..files(&[]) });
     }
 }

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 
 use super::Session;
+use super::arguments::Global;
+use super::environment::Environment;
 use super::failure::Failure;
-use crate::config::{self, Configuration, Problems, ProviderSettings, Source};
+use crate::config::{self, Configuration, Layer, Problems, ProviderSettings, Source};
 use crate::fleet::ProviderAlias;
 use crate::render::json::v1::{self, Diagnostic};
 use crate::render::problems;
@@ -24,6 +26,8 @@ pub(super) struct Loaded {
     pub(super) warnings: Vec<Diagnostic>,
     /// How the first file is called in messages.
     pub(super) name: String,
+    /// How all the files are called, what is laid over them included.
+    pub(super) names: Vec<String>,
     /// Relative paths in the configuration begin here: at the folder of the first file.
     folder: PathBuf,
 }
@@ -31,7 +35,8 @@ pub(super) struct Loaded {
 impl Loaded {
     /// What no file says. `name` is what it is called instead.
     pub(super) fn without_file(configuration: Configuration, name: &str) -> Self {
-        Self { configuration, warnings: Vec::new(), name: name.to_owned(), folder: PathBuf::new() }
+        let names = vec![name.to_owned()];
+        Self { configuration, warnings: Vec::new(), name: name.to_owned(), names, folder: PathBuf::new() }
     }
 
     /// A path of the configuration, as it is found from the working directory.
@@ -69,7 +74,8 @@ pub(super) fn load(session: &Session<'_>) -> Result<Loaded, Failure> {
 
 /// As [`load`], of these files; and what they hold.
 pub(super) fn load_files(session: &Session<'_>, given: &[PathBuf]) -> Result<(Loaded, Sources), Failure> {
-    let mut sources = Sources::read(given, session.global.chdir.as_deref())?;
+    let named = Named { files: given.to_vec(), ..Named::by(session.global, session.environment) };
+    let mut sources = Sources::read(&named)?;
     let mut read = sources.configuration();
     if read.is_err() && sources.leave_out_account() {
         read = sources.configuration();
@@ -78,66 +84,117 @@ pub(super) fn load_files(session: &Session<'_>, given: &[PathBuf]) -> Result<(Lo
         Ok(configuration) => {
             let (text, warnings) = sources.show(session, &configuration.warnings);
             session.console.problems(&text, &warnings);
-            let (name, folder) = (sources.name(), sources.folder.clone());
-            Ok((Loaded { configuration, warnings, name, folder }, sources))
+            let (name, names, folder) = (sources.name(), sources.names(), sources.folder.clone());
+            Ok((Loaded { configuration, warnings, name, names, folder }, sources))
         }
         Err(problems) => Err(sources.failure(session, &problems)),
     }
 }
 
-/// What the files say that a command line names, for who is not to be told what is wrong with them.
-pub(super) fn sources(given: &[PathBuf], from: Option<&Path>) -> Option<Vec<Source>> {
-    let mut sources = Sources::read(given, from).ok()?;
+/// The configuration that a command line names, for who is not to be told what is wrong with it.
+pub(super) fn quietly(named: &Named) -> Option<Configuration> {
+    let mut sources = Sources::read(named).ok()?;
     sources.leave_out_account();
-    Some(sources.sources)
+    sources.configuration().ok()
+}
+
+/// What a command line and the environment say of where the configuration is.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) files: Vec<PathBuf>,
+    pub(super) overlays: Vec<PathBuf>,
+    pub(super) var_files: Vec<PathBuf>,
+    /// `name=value`.
+    pub(super) assignments: Vec<String>,
+    /// The variables of the environment that may give a value, with it.
+    pub(super) environment: Vec<(String, Vec<u8>)>,
+    /// The folder that the paths begin in.
+    pub(super) from: Option<PathBuf>,
+}
+
+impl Named {
+    fn by(global: &Global, environment: Environment) -> Self {
+        Self {
+            files: global.file.clone(),
+            overlays: global.overlay.clone(),
+            var_files: global.var_file.clone(),
+            assignments: global.var.clone(),
+            environment: environment.variables_that_begin_with(config::ENVIRONMENT_PREFIX),
+            from: global.chdir.clone(),
+        }
+    }
+
+    fn found(&self, path: &Path) -> PathBuf {
+        self.from.as_ref().map_or_else(|| path.to_owned(), |from| from.join(path))
+    }
 }
 
 /// The files of a configuration, and what they hold.
 #[derive(Clone, Default)]
 pub(super) struct Sources {
+    /// The files, and after them what is laid over them.
     sources: Vec<Source>,
-    /// Where each of the sources is.
-    files: Vec<Named>,
+    /// Where each of the files is.
+    files: Vec<Found>,
+    /// What the sources behind the files are.
+    above: Vec<Layer>,
     folder: PathBuf,
 }
 
 /// A file that the command line names, itself or by its folder.
 #[derive(Clone)]
-struct Named {
+struct Found {
     path: PathBuf,
     by_folder: bool,
 }
 
 impl Sources {
-    /// `given` are the files that the command line names, as they are found from the folder `from`.
-    fn read(given: &[PathBuf], from: Option<&Path>) -> anyhow::Result<Self> {
+    fn read(named: &Named) -> anyhow::Result<Self> {
         let default = [PathBuf::from(DEFAULT_FILE)];
-        let named: &[PathBuf] = if given.is_empty() { &default } else { given };
+        let given: &[PathBuf] = if named.files.is_empty() { &default } else { &named.files };
         let mut files = Vec::new();
         let mut folder = None;
-        for named in named {
-            let path = from.map_or_else(|| named.clone(), |from| from.join(named));
+        for path in given {
+            let path = named.found(path);
             let is_folder = path.is_dir();
             let parent =
                 if is_folder { path.clone() } else { path.parent().unwrap_or(Path::new("")).to_owned() };
             folder.get_or_insert(parent);
             if is_folder {
-                files.extend(files_in(&path)?.into_iter().map(|path| Named { path, by_folder: true }));
+                files.extend(files_in(&path)?.into_iter().map(|path| Found { path, by_folder: true }));
             } else {
-                files.push(Named { path, by_folder: false });
+                files.push(Found { path, by_folder: false });
             }
         }
+        let flag = if named.files.is_empty() { None } else { Some("-f") };
+        let source = |path: &Path, flag: Option<&str>| -> anyhow::Result<Source> {
+            Ok(Source { name: path.display().to_string(), text: bytes_of(path, flag)? })
+        };
         let mut sources = Vec::with_capacity(files.len());
-        for Named { path, .. } in &files {
-            let missing = given.is_empty();
-            sources.push(Source { name: path.display().to_string(), text: bytes_of(path, missing)? });
+        for Found { path, .. } in &files {
+            sources.push(source(path, flag)?);
         }
-        Ok(Self { sources, files, folder: folder.unwrap_or_default() })
+        let mut above = Vec::new();
+        for (name, value) in &named.environment {
+            sources.push(Source { name: name.clone(), text: value.clone() });
+            above.push(Layer::Environment);
+        }
+        let overlays = named.overlays.iter().map(|path| (path, "--overlay", Layer::Overlay));
+        let values = named.var_files.iter().map(|path| (path, "--var-file", Layer::Values));
+        for (path, flag, layer) in overlays.chain(values) {
+            sources.push(source(&named.found(path), Some(flag))?);
+            above.push(layer);
+        }
+        for assignment in &named.assignments {
+            sources.push(Source { name: "--var".to_owned(), text: assignment.clone().into_bytes() });
+            above.push(Layer::Assignment);
+        }
+        Ok(Self { sources, files, above, folder: folder.unwrap_or_default() })
     }
 
-    /// What the files mean together.
+    /// What the files mean together, with what is laid over them.
     pub(super) fn configuration(&self) -> Result<Configuration, Problems> {
-        config::read(&self.sources)
+        config::read_layers(&self.sources, &self.layers())
     }
 
     /// Why the files are no configuration.
@@ -164,7 +221,7 @@ impl Sources {
             Some(position) => sources.sources[position] = source,
             None => {
                 sources.sources.insert(self.files.len(), source);
-                sources.files.push(Named { path: path.to_owned(), by_folder: false });
+                sources.files.push(Found { path: path.to_owned(), by_folder: false });
             }
         }
         sources
@@ -180,6 +237,19 @@ impl Sources {
         self.sources.first().map(|source| source.name.clone()).unwrap_or_default()
     }
 
+    /// How the files and the overlays are called.
+    fn names(&self) -> Vec<String> {
+        let layers = self.layers();
+        let is_file = |layer: Layer| matches!(layer, Layer::File | Layer::Overlay);
+        let named = self.sources.iter().zip(layers).filter(|(_, layer)| is_file(*layer));
+        named.map(|(source, _)| source.name.clone()).collect()
+    }
+
+    fn layers(&self) -> Vec<Layer> {
+        let files = std::iter::repeat_n(Layer::File, self.files.len());
+        files.chain(self.above.iter().copied()).collect()
+    }
+
     /// Leaves out the simulator's account where it was found in a folder beside the configuration that names it: it is
     /// YAML, but no part of the configuration. Whether anything was left out.
     fn leave_out_account(&mut self) -> bool {
@@ -190,11 +260,12 @@ impl Sources {
         let accounts: Vec<PathBuf> = self
             .sources
             .iter()
+            .take(self.files.len())
             .flat_map(config::simulators_named_by)
             .filter_map(|account| real(&self.folder.join(account)))
             .collect();
         let is_account =
-            |file: &Named| file.by_folder && real(&file.path).is_some_and(|path| accounts.contains(&path));
+            |file: &Found| file.by_folder && real(&file.path).is_some_and(|path| accounts.contains(&path));
         let (left_out, files) =
             std::mem::take(&mut self.files).into_iter().partition::<Vec<_>, _>(is_account);
         self.files = files;
@@ -228,21 +299,22 @@ fn files_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The bytes of a file, but no more than it takes to see that there are too many.
-fn bytes_of(path: &Path, is_default: bool) -> anyhow::Result<Vec<u8>> {
+/// The bytes of a file, but no more than it takes to see that there are too many. `flag` is what names the file, if
+/// anything does.
+fn bytes_of(path: &Path, flag: Option<&str>) -> anyhow::Result<Vec<u8>> {
     let file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && is_default => {
-            return Err(anyhow!(
-                "there is no {} here: write one with `powerform init`, or name another file with -f",
-                path.display()
-            ));
-        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(anyhow!(
-                "there is no file {}: check the path that is given with -f, and the folder it starts from",
-                path.display()
-            ));
+            return Err(match flag {
+                None => anyhow!(
+                    "there is no {} here: write one with `powerform init`, or name another file with -f",
+                    path.display()
+                ),
+                Some(flag) => anyhow!(
+                    "there is no file {}: check the path that is given with {flag}, and the folder it starts from",
+                    path.display()
+                ),
+            });
         }
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };

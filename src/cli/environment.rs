@@ -36,6 +36,19 @@ impl Environment {
         std::env::var(name).ok().filter(|value| !value.is_empty())
     }
 
+    /// The variables whose names begin like this and go on, as far as they are not empty, in the order of their names.
+    #[must_use]
+    pub fn variables_that_begin_with(self, prefix: &str) -> Vec<(String, Vec<u8>)> {
+        let mut found: Vec<(String, Vec<u8>)> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_encoded_bytes())))
+            .filter(|(name, value)| {
+                name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty()) && !value.is_empty()
+            })
+            .collect();
+        found.sort();
+        found
+    }
+
     /// The folder of whoever runs this process: as the official libraries find it.
     #[must_use]
     pub fn home(self) -> Option<PathBuf> {

@@ -9,6 +9,9 @@ use crate::render::json::v1::{self, Diagnostic, Severity};
 use crate::render::visible::visible;
 use crate::render::words;
 
+/// How many files are named.
+const MOST_NAMED: usize = 8;
+
 pub(super) fn run(session: &Session<'_>, arguments: &Validate) -> Result<Exit, Failure> {
     let outcome = load(session);
     let document: Option<fn(&[Diagnostic]) -> String> = match arguments.annotations {
@@ -35,8 +38,8 @@ pub(super) fn run(session: &Session<'_>, arguments: &Validate) -> Result<Exit, F
     let desired = &loaded.configuration.desired;
     let instances: usize = desired.entries.iter().map(|entry| entry.ids().len()).sum();
     session.console.result(&format!(
-        "{} is valid: stack {}, {}, {}.\n",
-        visible(&loaded.name),
+        "{}: stack {}, {}, {}.\n",
+        valid(&loaded.names),
         desired.stack,
         match desired.entries.len() {
             1 => "1 entry".to_owned(),
@@ -45,4 +48,19 @@ pub(super) fn run(session: &Session<'_>, arguments: &Validate) -> Result<Exit, F
         words::count(instances, "instance"),
     ));
     Ok(Exit::Success)
+}
+
+/// What is valid.
+fn valid(names: &[String]) -> String {
+    match names {
+        [only] => format!("{} is valid", visible(only)),
+        _ => {
+            let mut named: Vec<String> =
+                names.iter().take(MOST_NAMED).map(|name| visible(name).into_owned()).collect();
+            if let Some(more) = names.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
+                named.push(format!("{more} more"));
+            }
+            format!("{} files are valid ({})", names.len(), named.join(", "))
+        }
+    }
 }

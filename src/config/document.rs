@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use super::entry::{self, WrittenDefaults, WrittenEntry};
 use super::fields::{Field, Keys, Reader};
+use super::layers::Tree;
 use super::problem::{At, Findings};
 use super::provider::{self, NamedProvider, WrittenProvider};
-use super::source::{self, Source};
 use super::version::{self, Requirement};
-use super::yaml::{self, Pair, Value};
+use super::yaml::{Pair, Value};
 use crate::fleet::{CallLimits, StackName};
 
 /// Something with the place where it was written.
@@ -32,11 +32,13 @@ pub(super) struct Document {
     pub(super) entries: Option<Vec<WrittenEntry>>,
 }
 
-pub(super) const DOCUMENT: Keys<8> = Keys {
+pub(super) const DOCUMENT: Keys<9> = Keys {
     of: "the document",
     known: [
         "required_version",
         "stack",
+        // Read before anything else, by `variables`.
+        "variables",
         "provider",
         "providers",
         "backend",
@@ -44,7 +46,7 @@ pub(super) const DOCUMENT: Keys<8> = Keys {
         "defaults",
         "instances",
     ],
-    later: &["variables", "schedules", "overrides", "notify"],
+    later: &["schedules", "overrides", "notify"],
 };
 
 pub(super) const LIMITS: Keys<2> = Keys { of: "the limits", known: ["starts", "stops"], later: &[] };
@@ -55,14 +57,13 @@ pub(super) const BACKEND: Keys<1> =
 pub(super) const LOCAL_BACKEND: Keys<1> = Keys { of: "a local backend", known: ["path"], later: &[] };
 
 /// Reads one file. `None` if it could not be read through: what it would have said is unknown then.
-pub(super) fn read(index: usize, source: &Source, findings: &mut Findings) -> Option<Document> {
-    let text = source::decode(index, source, findings)?;
-    let root = yaml::read(index, text, findings)?;
-    let mut reader = Reader { source: index, text, findings };
+pub(super) fn read(tree: &Tree<'_>, findings: &mut Findings) -> Option<Document> {
+    let Tree { source, text, root } = tree;
+    let mut reader = Reader { source: *source, text: *text, findings };
     let pairs = match &root.value {
         Value::Map(pairs) if is_account_file(pairs) => {
             let finding = reader
-                .error(&root, "this is an account file of the simulator, not a configuration")
+                .error(root, "this is an account file of the simulator, not a configuration")
                 .note("its keys `account` and `keys` describe a simulated cloud")
                 .help("name it in a configuration as `provider: { simulator: account.yaml }`, and give that file with -f");
             reader.add(finding);
@@ -71,26 +72,26 @@ pub(super) fn read(index: usize, source: &Source, findings: &mut Findings) -> Op
         Value::Map(pairs) => pairs,
         Value::Text(text) if is_terraform(text) => {
             let finding = reader
-                .error(&root, "this looks like Terraform's language, and a configuration is YAML")
+                .error(root, "this looks like Terraform's language, and a configuration is YAML")
                 .help("write YAML that begins with `stack: web-shop`; `powerform init` writes a file to begin with");
             reader.add(finding);
             return None;
         }
         Value::Nothing => {
             let finding = reader
-                .error(&root, "the file is empty")
+                .error(root, "the file is empty")
                 .help("`powerform init` writes a file to begin with, in a folder that has none");
             reader.add(finding);
             return None;
         }
         _ => {
             let message = format!("the document must be a mapping, and this is {}", root.kind());
-            let finding = reader.error(&root, message).help("begin with `stack: web-shop`");
+            let finding = reader.error(root, message).help("begin with `stack: web-shop`");
             reader.add(finding);
             return None;
         }
     };
-    let [required_version, stack, provider, providers, backend, limits, defaults, instances] =
+    let [required_version, stack, _variables, provider, providers, backend, limits, defaults, instances] =
         reader.fields(pairs, &DOCUMENT);
     Some(Document {
         required_version: required_version.and_then(|field| version::requirement(&mut reader, field)),

@@ -450,7 +450,7 @@ pub(super) fn item_text<'n, 's>(
     wanted: &str,
 ) -> Option<Cow<'n, str>> {
     match item.value {
-        Value::Text(_) | Value::Truth(_) | Value::Number => reader.literal(item),
+        Value::Text(_) | Value::Truth(_) | Value::Number => Some(reader.literal(item)),
         Value::Nothing | Value::List(_) | Value::Map(_) => {
             let message = format!("this must be {wanted}, and it is {}", item.kind());
             let finding = reader.error(item, message).label(format!("expected {wanted}"));

@@ -74,11 +74,7 @@ pub(super) struct Reader<'s, 'f> {
 
 impl<'s> Reader<'s, '_> {
     pub(super) fn at(&self, node: &Node<'_>) -> At {
-        At {
-            used: node.used.moved(self.text.offset),
-            written: node.written.moved(self.text.offset),
-            ..At::here(self.source, node.used)
-        }
+        node.at(self.source, self.text.offset)
     }
 
     pub(super) fn error(&mut self, node: &Node<'_>, message: impl Into<String>) -> Finding {
@@ -138,7 +134,7 @@ impl<'s> Reader<'s, '_> {
                 self.add(finding);
                 None
             }
-            Value::Text(_) | Value::Truth(_) | Value::Number => self.literal(key),
+            Value::Text(_) | Value::Truth(_) | Value::Number => Some(self.literal(key)),
         }
     }
 
@@ -173,7 +169,7 @@ impl<'s> Reader<'s, '_> {
 
     /// Reports that a value is of the wrong kind, or not there at all.
     pub(super) fn wrong_kind<T>(&mut self, field: Field<'_, 's>, wanted: &str, example: &str) -> Option<T> {
-        let name = self.literal_unchecked(field.key);
+        let name = self.literal(field.key);
         let finding = if matches!(field.value.value, Value::Nothing) {
             self.error(field.key, format!("{} has no value", code(name)))
                 .label(format!("expected {wanted}"))
@@ -205,33 +201,14 @@ impl<'s> Reader<'s, '_> {
         example: &str,
     ) -> Option<Cow<'n, str>> {
         match field.value.value {
-            Value::Text(_) | Value::Truth(_) | Value::Number => self.literal(field.value),
+            Value::Text(_) | Value::Truth(_) | Value::Number => Some(self.literal(field.value)),
             Value::Nothing | Value::List(_) | Value::Map(_) => self.wrong_kind(field, wanted, example),
         }
     }
 
-    /// The literal text of a scalar, unless it uses the reserved `${`.
-    pub(super) fn literal<'n>(&mut self, node: &'n Node<'s>) -> Option<Cow<'n, str>> {
-        let text = self.literal_unchecked(node);
-        if !text.contains("${") {
-            return Some(text);
-        }
-        let finding = self
-            .error(node, format!("`${{` is reserved, and {} uses it", quoted(&text)))
-            .note("every text is taken literally: variables of the environment are not filled in")
-            .help("write the value itself");
-        self.add(finding);
-        None
-    }
-
-    fn literal_unchecked<'n>(&self, node: &'n Node<'s>) -> Cow<'n, str> {
-        match &node.value {
-            Value::Text(text) => Cow::Borrowed(text),
-            _ => {
-                let span = node.written.start as usize..node.written.end as usize;
-                Cow::Owned(self.text.text.get(span).unwrap_or_default().to_owned())
-            }
-        }
+    /// The text of a scalar, exactly as written.
+    pub(super) fn literal<'n>(&self, node: &'n Node<'s>) -> Cow<'n, str> {
+        node.literal(self.text.text)
     }
 
     /// A value that validates itself.
@@ -270,10 +247,7 @@ impl<'s> Reader<'s, '_> {
         match &field.value.value {
             Value::Truth(truth) => Some(*truth),
             // Whoever writes `yes` or "true" is told which word it is.
-            Value::Text(_) => {
-                self.literal(field.value)?;
-                self.wrong_kind(field, "true or false", "true or false, without quotes")
-            }
+            Value::Text(_) => self.wrong_kind(field, "true or false", "true or false, without quotes"),
             _ => self.wrong_kind(field, "true or false", "true or false"),
         }
     }
@@ -296,18 +270,15 @@ impl<'s> Reader<'s, '_> {
     ) -> Option<T> {
         match &field.value.value {
             Value::Number => {
-                let text = self.literal(field.value)?;
+                let text = self.literal(field.value);
                 if let Ok(number) = text.parse() {
                     return Some(number);
                 }
-                let name = self.literal_unchecked(field.key);
+                let name = self.literal(field.key);
                 let message = format!("{} must be {wanted}, and this is {}", code(name), quoted(&text));
                 self.wrong_value(field, message, expected)
             }
-            Value::Text(_) => {
-                self.literal(field.value)?;
-                self.wrong_kind(field, wanted, &format!("{example}, without quotes"))
-            }
+            Value::Text(_) => self.wrong_kind(field, wanted, &format!("{example}, without quotes")),
             _ => self.wrong_kind(field, wanted, example),
         }
     }
@@ -350,7 +321,7 @@ impl<'s> Reader<'s, '_> {
     pub(super) fn word<T: Copy>(&mut self, field: Field<'_, 's>, words: &Words<T>) -> Option<T> {
         let wanted = || one_of(words.wanted);
         let text = match field.value.value {
-            Value::Text(_) | Value::Truth(_) | Value::Number => self.literal(field.value)?,
+            Value::Text(_) | Value::Truth(_) | Value::Number => self.literal(field.value),
             Value::Nothing | Value::List(_) | Value::Map(_) => {
                 return self.wrong_kind(field, &wanted(), &wanted());
             }
@@ -361,7 +332,7 @@ impl<'s> Reader<'s, '_> {
         let meant = nearest(&text, words.wanted.iter().copied()).or_else(|| {
             words.meant.iter().find(|(other, _)| other.eq_ignore_ascii_case(&text)).map(|(_, meant)| *meant)
         });
-        let name = self.literal_unchecked(field.key);
+        let name = self.literal(field.key);
         let finding = self
             .error(field.value, format!("{} must be {}, and this is {}", code(name), wanted(), quoted(&text)))
             .label(format!("expected {}", wanted()))

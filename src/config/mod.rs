@@ -1,7 +1,7 @@
 //! The language: YAML text in, a sound and resolved [`Desired`] out, or every problem found on the way.
 //!
-//! Reading takes three moves. `yaml` turns text into nodes that know their place and is the only one that knows the
-//! YAML library. `document` says what each file wrote, key by key. `resolve` puts the files together and checks
+//! Reading takes four moves. `yaml` turns text into nodes that know their place and is the only one that knows the
+//! YAML library. `layers` lays overlays over the files and fills in variables, whatever the keys. `document` says what each file wrote, key by key. `resolve` puts the files together and checks
 //! what no key shows alone: unknown and circular dependencies, contradictory goals, instances named twice.
 //!
 //! Everything here is pure: no files, no environment, no clock, no network. All problems are reported at once, each
@@ -15,16 +15,20 @@ mod document;
 pub mod endpoint;
 mod entry;
 mod fields;
+mod layers;
 mod lines;
 mod nearest;
+mod overlay;
 mod problem;
 mod provider;
 mod ready;
+mod replacement;
 mod resolve;
 mod role;
 mod rolling;
 mod select;
 mod source;
+mod variables;
 mod version;
 mod yaml;
 
@@ -37,12 +41,14 @@ use std::path::PathBuf;
 use crate::fleet::{CallLimits, Desired, ProviderAlias};
 
 pub use append::{CannotAppend, append};
+pub use layers::Layer;
 pub use nearest::nearest;
 pub use problem::{Place, Problem, Problems, Related, Severity};
 use provider::WrittenProvider;
 pub use provider::{Format, Network, ProviderSettings, Signature};
 pub use role::RoleToAssume;
 pub use source::{LARGEST_SOURCE, Source};
+pub use variables::ENVIRONMENT_PREFIX;
 
 /// The commented file that `powerform init` writes: a valid configuration that touches nothing.
 pub const TEMPLATE: &str = include_str!("template.yaml");
@@ -81,7 +87,9 @@ impl Configuration {
 /// The account files of simulators that this one file names, whatever else is wrong with it.
 #[must_use]
 pub fn simulators_named_by(source: &Source) -> Vec<PathBuf> {
-    let Some(document) = document::read(0, source, &mut problem::Findings::default()) else {
+    let findings = &mut problem::Findings::default();
+    let tree = layers::tree(0, source, findings);
+    let Some(document) = tree.and_then(|tree| document::read(&tree, findings)) else {
         return Vec::new();
     };
     let named = document.providers.unwrap_or_default().into_iter().map(|named| named.settings);
@@ -99,11 +107,20 @@ pub fn simulators_named_by(source: &Source) -> Vec<PathBuf> {
 /// # Errors
 /// Every problem found, sorted by place; warnings among them, but at least one error.
 pub fn read(sources: &[Source]) -> Result<Configuration, Problems> {
+    read_layers(sources, &[])
+}
+
+/// Reads files as one configuration, with what is laid over them and the values of their variables. `layers` says what
+/// each of the sources is, in their order; a source of which it says nothing is a file.
+///
+/// # Errors
+/// Every problem found, sorted by place; warnings among them, but at least one error.
+pub fn read_layers(sources: &[Source], layers: &[Layer]) -> Result<Configuration, Problems> {
     let mut findings = problem::Findings::default();
-    let mut documents = Vec::with_capacity(sources.len());
-    let mut all_read = true;
-    for (index, source) in sources.iter().enumerate() {
-        match document::read(index, source, &mut findings) {
+    let (trees, mut all_read) = layers::read(sources, layers, &mut findings);
+    let mut documents = Vec::with_capacity(trees.len());
+    for tree in trees {
+        match document::read(&tree, &mut findings) {
             Some(document) => documents.push(document),
             None => all_read = false,
         }

@@ -4,14 +4,21 @@
 //! lines and columns worked out once. Nothing here makes text for a screen.
 
 use std::cell::OnceCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::lines::Lines;
+use super::replacement::{self, What};
 use super::source::Source;
 
 /// How many problems are kept. More are counted, but a file with so many is not mended from a list.
 const MOST_KEPT: usize = 10_000;
+
+/// How much of a text is looked through for variables that explain it, in bytes.
+const LONGEST_EXPLAINED: usize = 4096;
+
+/// How many variables explain one problem.
+const MOST_EXPLAINED: usize = 3;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -206,9 +213,23 @@ pub(super) struct Findings {
     list: Vec<Finding>,
     errors_dropped: usize,
     warnings_dropped: usize,
+    /// Values that could not be filled in. That is reported, and nothing else is said of them.
+    unfilled: HashSet<(u32, Span)>,
+    /// The variables that have a value: what it is, in quotes, and where it is given.
+    filled: HashMap<String, (String, At)>,
 }
 
 impl Findings {
+    /// What is found at the place from here on only follows from what has been reported.
+    pub(super) fn give_up(&mut self, at: At) {
+        self.unfilled.insert((at.source, at.written));
+    }
+
+    /// Problems with a text that a variable has a part in are to say what the variable is.
+    pub(super) fn explain_variable(&mut self, name: &str, value: &str, given: At) {
+        self.filled.insert(name.to_owned(), (quoted(value), given));
+    }
+
     /// Whether nothing has been found.
     pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty()
@@ -220,6 +241,9 @@ impl Findings {
     }
 
     pub(super) fn add(&mut self, finding: Finding) {
+        if self.unfilled.contains(&(finding.at.source, finding.at.written)) {
+            return;
+        }
         if !self.is_full() {
             self.list.push(finding);
             return;
@@ -254,8 +278,34 @@ impl Findings {
         let errors = count(Severity::Error) + self.errors_dropped;
         let warnings = count(Severity::Warning) + self.warnings_dropped;
         let places = Places::new(sources);
+        if !self.filled.is_empty() {
+            self.list.iter_mut().for_each(|finding| explain_variables(finding, &self.filled, sources));
+        }
         let list = self.list.into_iter().map(|finding| places.problem(finding)).collect();
         Problems { list, errors, warnings }
+    }
+}
+
+/// Says of the variables in the text that a finding is about what they are.
+fn explain_variables(finding: &mut Finding, filled: &HashMap<String, (String, At)>, sources: &[Source]) {
+    let text = sources
+        .get(finding.at.source as usize)
+        .and_then(|source| source.text.get(finding.at.written.range()))
+        .and_then(|bytes| bytes.get(..bytes.len().min(LONGEST_EXPLAINED)));
+    let text = String::from_utf8_lossy(text.unwrap_or_default());
+    let mut told: Vec<&str> = Vec::new();
+    for piece in replacement::pieces(&text) {
+        let What::Reference(inside) = piece.what else { continue };
+        let Some((name, (value, given))) =
+            replacement::variable(inside).and_then(|name| filled.get_key_value(name))
+        else {
+            continue;
+        };
+        if told.len() < MOST_EXPLAINED && !told.contains(&name.as_str()) {
+            told.push(name);
+            finding.notes.push(format!("`${{var.{name}}}` is {value} here"));
+            finding.related.push((*given, "this is the value".to_owned()));
+        }
     }
 }
 

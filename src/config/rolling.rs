@@ -28,7 +28,7 @@ pub(super) const ON_NO_STOCK: Keys<1> = Keys { of: "`on_no_stock`", known: ["ret
 /// Reads `at_once`: a number, or a share like `25%`.
 pub(super) fn at_once<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>) -> Option<AtOnce> {
     let Value::Text(_) = field.value.value else { return reader.positive(field).map(AtOnce::Count) };
-    let text = reader.literal(field.value)?;
+    let text = reader.literal(field.value);
     let percent = text.strip_suffix('%').and_then(|digits| digits.parse().ok());
     match percent {
         Some(percent @ 1..=100) => Some(AtOnce::Percent(percent)),
@@ -44,7 +44,7 @@ pub(super) fn on_no_stock<'s>(reader: &mut Reader<'s, '_>, field: Field<'_, 's>)
     const EXAMPLE: &str = "`fail` or `{ retry_for: 15m }`";
     match &field.value.value {
         Value::Text(_) => {
-            let text = reader.literal(field.value)?;
+            let text = reader.literal(field.value);
             if text == "fail" {
                 return Some(OnNoStock::Fail);
             }

@@ -4,6 +4,7 @@ mod accepted;
 mod digests;
 mod fleets;
 mod hostile;
+mod layers;
 mod mistakes;
 mod provider;
 mod schema;

@@ -32,6 +32,17 @@ pub(super) struct Node<'s> {
     pub(super) used: Span,
     /// Where it is written.
     pub(super) written: Span,
+    /// What sets it apart from what the file that is read says there.
+    pub(super) apart: Option<Box<Apart>>,
+}
+
+/// What is different about a node that an overlay brought in, or that a variable gave its value.
+#[derive(Debug, Default)]
+pub(super) struct Apart {
+    /// The source that it stands in, if it is not the one that is read, and how far its text is moved there.
+    pub(super) source: Option<(usize, u32)>,
+    /// Its digits or its word, if they are not in the text that is read.
+    pub(super) scalar: Option<Box<str>>,
 }
 
 /// What YAML sees in a value.
@@ -71,6 +82,28 @@ impl<'s> Node<'s> {
             Value::List(_) => "a list",
             Value::Map(_) => "a mapping",
         }
+    }
+
+    /// Where it stands, if the file that is read is this one and its text is moved so far.
+    pub(super) fn at(&self, source: usize, offset: u32) -> At {
+        let (source, offset) = self.apart.as_ref().and_then(|apart| apart.source).unwrap_or((source, offset));
+        At {
+            used: self.used.moved(offset),
+            written: self.written.moved(offset),
+            ..At::here(source, self.used)
+        }
+    }
+
+    /// The text of a scalar, exactly as written: `1.10` and `010` stay what they are.
+    pub(super) fn literal<'n>(&'n self, text: &str) -> Cow<'n, str> {
+        if let Value::Text(text) = &self.value {
+            return Cow::Borrowed(text);
+        }
+        if let Some(scalar) = self.apart.as_ref().and_then(|apart| apart.scalar.as_deref()) {
+            return Cow::Borrowed(scalar);
+        }
+        let span = self.written.start as usize..self.written.end as usize;
+        Cow::Owned(text.get(span).unwrap_or_default().to_owned())
     }
 
     /// Whether it is the key `<<`.
@@ -145,7 +178,12 @@ fn options(bytes: usize) -> Options {
 impl<'de> Deserialize<'de> for Node<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Value<'de>>::deserialize(deserializer)?;
-        Ok(Self { value: spanned.value, used: span(spanned.referenced), written: span(spanned.defined) })
+        Ok(Self {
+            value: spanned.value,
+            used: span(spanned.referenced),
+            written: span(spanned.defined),
+            apart: None,
+        })
     }
 }
 
@@ -234,13 +272,13 @@ impl<'de> Visitor<'de> for AnyValue {
         let mut map = Vec::new();
         let mut merged = Vec::new();
         while let Some((key, value)) = entries.next_entry::<Node<'de>, Node<'de>>()? {
-            let Node { value, used, written } = value;
+            let Node { value, used, written, apart } = value;
             match value {
                 Value::Map(pairs) if key.is_merge_key() => merged.extend(pairs),
                 Value::List(items) if key.is_merge_key() && items.iter().all(Node::is_map) => {
                     merged.extend(items.into_iter().flat_map(Node::into_pairs));
                 }
-                value => map.push(Pair { key, value: Node { value, used, written } }),
+                value => map.push(Pair { key, value: Node { value, used, written, apart } }),
             }
         }
         if !merged.is_empty() {

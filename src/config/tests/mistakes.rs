@@ -170,7 +170,12 @@ pub(super) const ENTRIES: &[(&str, &[&str])] = &[
         ],
     ),
     ("id: i-a\n    status: any\n    init_local_disk:", &["7:5 `init_local_disk` has no value"]),
-    ("id: ${ID}\n    status: any", &["5:9 `${` is reserved, and \"${ID}\" uses it"]),
+    ("id: ${ID}\n    status: any", &["5:9 only a variable can be filled in, and \"ID\" is none"]),
+    ("id: i-${var.x}${var\n    status: any", &["5:11 there is no variable \"x\"", "5:19 `${` is not closed"]),
+    (
+        "id: i-a\n    status: any\n    \"${var.x}\": 1",
+        &["7:6 a key holds no variable, and \"${var.x}\" has one"],
+    ),
     ("id: i-a\n    status: any\n  1x: { id: i-c, status: any }", &["7:3 \"1x\" is not an entry name"]),
     ("id: i-a\n    status: any\n  db: { id: i-c, status: any }", &["7:3 the key \"db\" is written twice"]),
     (
@@ -189,10 +194,30 @@ pub(super) const DOCUMENTS: &[(&str, &[&str])] = &[
     ("stack: s\nstack: t\ninstances: {}", &["2:1 the key \"stack\" is written twice"]),
     (
         "stack: s\nvariables: {}\nnotify: {}\ninstances: {}",
+        &["3:1 `notify` is not supported by this version yet"],
+    ),
+    (
+        "stack: s\ninstances: {}\nvariables: { 1x: 2, a: , b: [1], c: { type: text, defualt: 1 }, d: { type: bool, default: 2 }, e: 1, e: 2 }",
         &[
-            "2:1 `variables` is not supported by this version yet",
-            "3:1 `notify` is not supported by this version yet",
+            "3:14 \"1x\" is not the name of a variable",
+            "3:21 the variable \"a\" has neither a default nor braces",
+            "3:29 `b` must be text, a number, or true or false, and this is a list",
+            "3:45 `type` must be string, number or bool, and this is \"text\"",
+            "3:51 unknown key \"defualt\" in a variable",
+            "3:92 the variable \"d\" must be true or false, and this is a number",
+            "3:102 the variable \"e\" is declared twice",
         ],
+    ),
+    ("stack: ${var.s}\ninstances: {}\nvariables: { s: {} }", &["1:8 the variable \"s\" has no value"]),
+    ("stack: ${var.s}\ninstances: {}\nvariables: { s: Web }", &["1:8 \"Web\" is not a stack name"]),
+    ("stack: s\ninstances: {}\nvariables: 1", &["3:12 `variables` must be a mapping, and this is a number"]),
+    (
+        "stack: s\ninstances: {}\nvariables: {}\nvariables: {}",
+        &["4:1 the key \"variables\" is written twice"],
+    ),
+    (
+        "stack: s\ninstances: {}\nlimits: ${var.many}\nvariables: { many: 5 }",
+        &["3:9 `limits` must be a mapping, and this is a number"],
     ),
     (
         "stack: s\ninstances: {}\nprovider: { region: a/b, endpoint: http://ecs.aliyuncs.com, simulator: x, profile: p, regoin: y }",
@@ -273,7 +298,7 @@ fn every_later_key_of_the_language_is_known_and_refused() {
         "" => format!("stack: s\ninstances: {{}}\n{key}: {{}}\n"),
         _ => format!("stack: s\ninstances: {{}}\nbackend: {{ {key}: {{}} }}\n"),
     };
-    for (at, keys) in [("", "variables schedules overrides notify"), ("backend", "s3 oss etcd http")] {
+    for (at, keys) in [("", "schedules overrides notify"), ("backend", "s3 oss etcd http")] {
         for key in keys.split(' ') {
             let found = found(document(at, key));
             assert_eq!(found.len(), 1, "{key}: {found:?}");
