@@ -261,7 +261,7 @@ fn places_are_right_in_every_style_of_text() {
     }
     let aliased = "stack: s\ninstances:\n  a: { id: i-a, status: any, select: &x \"${var.x}\" }\n";
     assert!(
-        found(aliased).iter().any(|line| line.starts_with("3:40 there is no variable")),
+        found(aliased).iter().any(|line| line.starts_with("3:42 there is no variable")),
         "{:?}",
         found(aliased)
     );

@@ -204,7 +204,7 @@ pub(super) const DOCUMENTS: &[(&str, &[&str])] = &[
             "3:29 `b` must be text, a number, or true or false, and this is a list",
             "3:45 `type` must be string, number or bool, and this is \"text\"",
             "3:51 unknown key \"defualt\" in a variable",
-            "3:92 the variable \"d\" must be true or false, and this is a number",
+            "3:91 the variable \"d\" must be true or false, and this is a number",
             "3:102 the variable \"e\" is declared twice",
         ],
     ),
