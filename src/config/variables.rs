@@ -320,7 +320,11 @@ impl Variables {
                 format!("the variable {} must be {wanted}, and this is {given}", quoted(name)),
             )
             .label(format!("expected {wanted}"))
-            .related(variable.at, "declared here"),
+            .related(variable.at, "declared here")
+            .help(match variable.declared {
+                Some(Type::Number) => "write a number like 2, without quotes",
+                _ => "write true or false, without quotes",
+            }),
         );
         self.set(name, None);
     }

@@ -19,6 +19,7 @@ mod guards;
 mod imports;
 mod interruption;
 mod kills;
+mod layers;
 mod listening;
 mod locks;
 mod lost_answers;
