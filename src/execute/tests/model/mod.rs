@@ -76,7 +76,8 @@ fn trial(case: &Case) -> Result<(), String> {
         let max_in_flight = NonZeroUsize::new(case.max_in_flight).unwrap_or(NonZeroUsize::MIN);
         let calls = CallBounds { max_in_flight, batch_above: case.batch_above };
         let parallelism = case.parallelism.and_then(NonZeroUsize::new);
-        let limits = Limits { parallelism, ..Limits::of_main(calls) };
+        let calls = [false, true].map(|far| (case::provider(far), calls));
+        let limits = Limits { parallelism, calls: BTreeMap::from(calls) };
         let age = Duration::from_secs(case.age);
         let execution = Execution { plan: &plan, age, limits, expected: &expected };
         let mut events: Vec<Event> = Vec::new();
