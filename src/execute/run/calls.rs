@@ -48,7 +48,7 @@ impl Run<'_> {
                 while let Some(step) = self.gate_of(provider, goal).next(now) {
                     if self.is_clear(now, step) {
                         let steps = self.with_companions(now, provider, step);
-                        self.send(steps, commands);
+                        self.send(now, steps, commands);
                     }
                 }
             }
@@ -134,9 +134,9 @@ impl Run<'_> {
     }
 
     /// Sends the calls of these steps, which differ in nothing but the instance, in one request.
-    fn send(&mut self, steps: Vec<StepIndex>, commands: &mut Vec<Command>) {
+    fn send(&mut self, now: Moment, steps: Vec<StepIndex>, commands: &mut Vec<Command>) {
         let first = steps[0];
-        self.gate(first).sent();
+        self.gate(first).sent(now, first);
         for step in &steps {
             self.steps[*step].phase = Phase::Calling;
             self.steps[*step].sends += 1;

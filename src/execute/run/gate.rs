@@ -1,21 +1,23 @@
-//! The gate that the calls of one action at one provider pass through: how many at a time, and when none.
+//! The gate that the calls of one action at one provider pass through: who is next, and when.
 //!
 //! ECS counts calls per account, region and action, so what one call learns about the limit holds for all of them.
+//! When a call goes is decided by their common pace, and here alone: the client hands a call back unsent only where it
+//! knows that others who share its limit have had it closed.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::cloud::{LOOK_LIMIT, Refusal};
+use super::pace::Pace;
+use crate::cloud::{Accepted, Advice, LOOK_LIMIT, Refusal};
 use crate::execute::ready::StepIndex;
 use crate::execute::step::Moment;
 
-/// While ECS refuses because too many calls come, it is probed with one call after so long, unless it says otherwise ...
-const PROBE: Duration = Duration::from_secs(1);
-/// ... but not at once ...
-const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-/// ... and nothing makes calls wait longer than this: ECS counts by minutes.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// That calls wait is said at most once in so long.
+const SAID_FOR: Duration = Duration::from_secs(10);
+
+/// What became of the instances of one request.
+pub(super) type Answers = [(StepIndex, Result<Accepted, Refusal>)];
 
 /// The calls of one action at one provider.
 #[derive(Debug)]
@@ -23,13 +25,10 @@ pub(super) struct Gate {
     waiting: BTreeSet<(Reverse<Duration>, StepIndex)>,
     /// Steps that wait for a look before they may be called.
     parked: Vec<StepIndex>,
-    in_flight: usize,
-    most: usize,
-    /// How many may be under way now: halved by each refusal, raised by one with each acceptance.
-    width: usize,
-    closed_until: Moment,
-    /// It was closed, and no call has passed since: one at a time goes to see whether it is open again.
-    probing: bool,
+    /// When the requests under way were sent, by the first of their steps.
+    under_way: BTreeMap<StepIndex, Moment>,
+    pace: Pace,
+    said_at: Option<Moment>,
     last_dealt_with: Moment,
     last_refusal: Option<Refusal>,
 }
@@ -40,11 +39,9 @@ impl Gate {
         Self {
             waiting: BTreeSet::new(),
             parked: Vec::new(),
-            in_flight: 0,
-            most,
-            width: most,
-            closed_until: Moment::ZERO,
-            probing: false,
+            under_way: BTreeMap::new(),
+            pace: Pace::new(most),
+            said_at: None,
             last_dealt_with: Moment::ZERO,
             last_refusal: None,
         }
@@ -73,9 +70,7 @@ impl Gate {
 
     /// The step to be called next, if one may be called now.
     pub(super) fn next(&mut self, now: Moment) -> Option<StepIndex> {
-        if self.closed_until > now || !self.has_room() {
-            return None;
-        }
+        self.may_go_at().filter(|at| *at <= now)?;
         self.take()
     }
 
@@ -94,17 +89,41 @@ impl Gate {
 
     /// When a call may be made, if one waits and nothing that is under way has to come back first.
     pub(super) fn opens_at(&self) -> Option<Moment> {
-        (!self.waiting.is_empty() && self.has_room()).then_some(self.closed_until)
+        self.may_go_at().filter(|_| !self.waiting.is_empty())
     }
 
-    /// A call was sent.
-    pub(super) fn sent(&mut self) {
-        self.in_flight += 1;
+    /// A request was sent, for this step and perhaps for others.
+    pub(super) fn sent(&mut self, now: Moment, first: StepIndex) {
+        self.under_way.insert(first, now);
+        self.pace.sent(now);
     }
 
-    /// A call was answered, or will never be.
-    pub(super) fn answered(&mut self) {
-        self.in_flight = self.in_flight.saturating_sub(1);
+    /// A request was answered. If it was refused because too many come, and that is news, says until when none is made.
+    pub(super) fn answered(&mut self, now: Moment, answers: &Answers) -> Option<Moment> {
+        // A step that the answers do not name first has an answer of its own all the same.
+        let sent_at = answers.iter().find_map(|(step, _)| self.under_way.remove(step))?;
+        let refusals = || answers.iter().filter_map(|(_, answer)| answer.as_ref().err());
+        let asked = |refusal: &Refusal| match refusal.advice {
+            Advice::Throttled { retry_after } => Some((retry_after, refusal.clone())),
+            _ => None,
+        };
+        if let Some((retry_after, refusal)) = refusals().filter_map(asked).max_by_key(|(asked, _)| *asked) {
+            self.last_refusal = Some(refusal);
+            self.pace.refused(now, sent_at, retry_after);
+            let until = Some(self.pace.closed_until()).filter(|_| self.pace.is_closed())?;
+            let is_news = self.said_at.is_none_or(|said| said + SAID_FOR <= now);
+            self.said_at = Some(now);
+            return is_news.then_some(until);
+        }
+        // Of a request without an answer it is not known whether it was let through.
+        if answers.iter().all(|(_, answer)| is_unknown(answer)) {
+            self.pace.lost(now);
+        } else {
+            self.last_dealt_with = now;
+            self.last_refusal = None;
+            self.pace.passed(now, sent_at);
+        }
+        None
     }
 
     /// When ECS last took a call, or refused it for a reason other than that too many came.
@@ -112,36 +131,9 @@ impl Gate {
         self.last_dealt_with
     }
 
-    /// A call was let through, whatever became of it.
-    pub(super) fn passed(&mut self, now: Moment) {
-        self.last_dealt_with = now;
-        self.last_refusal = None;
-        self.probing = false;
-        self.width = (self.width + 1).min(self.most);
-    }
-
     /// Why calls wait, if they do because ECS has refused one.
     pub(super) fn last_refusal(&self) -> Option<&Refusal> {
         self.last_refusal.as_ref()
-    }
-
-    /// A call was refused because too many come. Says until when none is made, if that is the first since one passed.
-    pub(super) fn throttled(
-        &mut self,
-        now: Moment,
-        retry_after: Option<Duration>,
-        refusal: &Refusal,
-    ) -> Option<Moment> {
-        self.last_refusal = Some(refusal.clone());
-        let was_open = self.closed_until <= now;
-        let is_news = !self.probing;
-        self.closed_until =
-            self.closed_until.max(now + retry_after.unwrap_or(PROBE).clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
-        self.probing = true;
-        if was_open {
-            self.width = (self.width / 2).max(1);
-        }
-        is_news.then_some(self.closed_until)
     }
 
     /// The steps that a look may well take along.
@@ -154,16 +146,18 @@ impl Gate {
         &self.parked
     }
 
-    fn has_room(&self) -> bool {
-        let width = if self.probing { 1 } else { self.width };
-        self.in_flight < width && self.parked.len() < LOOK_LIMIT
+    fn may_go_at(&self) -> Option<Moment> {
+        self.pace.opens_at().filter(|_| self.parked.len() < LOOK_LIMIT)
     }
+}
+
+fn is_unknown(answer: &Result<Accepted, Refusal>) -> bool {
+    answer.as_ref().is_err_and(|refusal| refusal.advice == Advice::OutcomeUnknown)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::Advice;
 
     fn secs(seconds: u64) -> Moment {
         Moment::from_secs(seconds)
@@ -177,57 +171,83 @@ mod tests {
         gate
     }
 
-    fn send_all(gate: &mut Gate, now: Moment) -> usize {
-        let mut sent = 0;
-        while gate.next(now).is_some() {
-            gate.sent();
-            sent += 1;
+    fn send_all(gate: &mut Gate, now: Moment) -> Vec<StepIndex> {
+        let mut sent = Vec::new();
+        while let Some(step) = gate.next(now) {
+            gate.sent(now, step);
+            sent.push(step);
         }
         sent
     }
 
-    fn throttle(gate: &mut Gate, now: Moment, retry_after: Option<Duration>) -> Option<Moment> {
-        gate.throttled(now, retry_after, &Refusal::new(Advice::Throttled { retry_after }, "Throttling.User"))
+    fn pass(gate: &mut Gate, now: Moment, step: StepIndex) {
+        assert_eq!(gate.answered(now, &[(step, Ok(Accepted::default()))]), None);
+    }
+
+    fn throttle(
+        gate: &mut Gate,
+        now: Moment,
+        step: StepIndex,
+        retry_after: Option<Duration>,
+    ) -> Option<Moment> {
+        let refusal = Refusal::new(Advice::Throttled { retry_after }, "Throttling.User");
+        gate.answered(now, &[(step, Err(refusal))])
     }
 
     #[test]
     fn no_more_are_under_way_than_allowed() {
         let mut gate = gate(40);
-        assert_eq!(send_all(&mut gate, secs(0)), 16);
-        gate.answered();
-        gate.passed(secs(0));
-        assert_eq!(send_all(&mut gate, secs(0)), 1);
+        let sent = send_all(&mut gate, secs(0));
+        assert_eq!(sent.len(), 16);
+        pass(&mut gate, secs(0), sent[0]);
+        assert_eq!(send_all(&mut gate, secs(0)).len(), 1);
     }
 
     #[test]
     fn refusals_close_the_gate_and_one_probe_a_second_tries_it() {
         let mut gate = gate(40);
-        assert_eq!(send_all(&mut gate, secs(0)), 16);
-        for refusal in 0..16 {
-            gate.answered();
-            assert_eq!(throttle(&mut gate, secs(0), None).is_some(), refusal == 0, "only the first is news");
+        let news = send_all(&mut gate, secs(0)).into_iter().filter_map(|step| {
+            // They wait to be called again, behind the others.
+            throttle(&mut gate, secs(0), step, None)
+        });
+        assert_eq!(news.count(), 1, "only one is news");
+        let mut probes = Vec::new();
+        while let Some(at) = gate.opens_at().filter(|at| *at <= secs(5)) {
+            let sent = send_all(&mut gate, at);
+            assert_eq!(sent.len(), 1);
+            probes.push(at);
+            assert_eq!(throttle(&mut gate, at, sent[0], None), None, "that they wait has been said");
         }
-        for second in 1..5 {
-            assert_eq!(gate.opens_at(), Some(secs(second)));
-            assert_eq!(send_all(&mut gate, secs(second)), 1);
-            gate.answered();
-            assert_eq!(throttle(&mut gate, secs(second), None), None, "that they wait has been said");
-        }
-        assert_eq!(send_all(&mut gate, secs(5)), 1);
-        gate.answered();
-        gate.passed(secs(5));
-        let width = send_all(&mut gate, secs(5));
-        assert!((1..=2).contains(&width), "{width}: five refusals have halved it five times");
-        assert!(throttle(&mut gate, secs(6), None).is_some(), "one has passed, so it is news again");
+        assert!(probes.len() <= 6, "{probes:?}");
     }
 
     #[test]
     fn a_server_that_says_when_is_believed_up_to_a_minute() {
         let mut gate = gate(4);
-        assert_eq!(throttle(&mut gate, secs(10), Some(secs(3))), Some(secs(13)));
+        let send = |gate: &mut Gate, at: Moment| {
+            let step = gate.next(at).expect("open");
+            gate.sent(at, step);
+            step
+        };
+        let first = send(&mut gate, secs(10));
+        assert_eq!(throttle(&mut gate, secs(10), first, Some(secs(3))), Some(secs(13)));
         assert_eq!(gate.next(secs(12)), None);
-        assert!(gate.next(secs(13)).is_some());
-        gate.passed(secs(13));
-        assert_eq!(throttle(&mut gate, secs(20), Some(secs(3600))), Some(secs(80)));
+        let second = send(&mut gate, secs(13));
+        pass(&mut gate, secs(13), second);
+        let third = send(&mut gate, secs(20));
+        assert_eq!(throttle(&mut gate, secs(20), third, Some(secs(3600))), Some(secs(80)));
+    }
+
+    #[test]
+    fn a_request_for_many_counts_as_one_call() {
+        let mut gate = gate(40);
+        let first = gate.next(secs(0)).expect("open");
+        let second = gate.take().expect("another");
+        gate.sent(secs(0), first);
+        let unknown = || Err(Refusal::new(Advice::OutcomeUnknown, "not named"));
+        // Some answer has come, in whatever order.
+        assert_eq!(gate.answered(secs(1), &[(second, unknown()), (first, Ok(Accepted::default()))]), None);
+        assert_eq!(gate.last_dealt_with(), secs(1));
+        assert_eq!(send_all(&mut gate, secs(1)).len(), 16, "it is under way no more");
     }
 }

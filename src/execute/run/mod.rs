@@ -7,6 +7,7 @@ mod calls;
 mod gate;
 mod looks;
 mod outset;
+mod pace;
 mod readying;
 mod turns;
 
@@ -247,7 +248,10 @@ impl Run<'_> {
     /// The answers to a [`Command::Start`] or [`Command::Stop`], one for each of its calls.
     pub(super) fn answered(&mut self, now: Moment, answers: Vec<(StepIndex, Result<Accepted, Refusal>)>) {
         if let Some((step, _)) = answers.first() {
-            self.gate(*step).answered();
+            let (step, action) = (*step, self.steps[*step].call_action());
+            if let Some(until) = self.gate(step).answered(now, &answers) {
+                self.say(now, EventKind::Throttled { action, until: until.saturating_sub(self.origin) });
+            }
         }
         for (step, answer) in answers {
             match answer {
@@ -261,7 +265,6 @@ impl Run<'_> {
     }
 
     fn accepted(&mut self, now: Moment, step: StepIndex, accepted: Accepted) {
-        self.gate(step).passed(now);
         let action = self.steps[step].call_action();
         let request_id = accepted.request_id.clone();
         self.say(now, EventKind::Accepted { change: self.steps[step].change, action, request_id });
@@ -271,19 +274,6 @@ impl Run<'_> {
 
     fn refused(&mut self, now: Moment, step: StepIndex, refusal: Refusal) {
         let action = self.steps[step].call_action();
-        match refusal.advice {
-            Advice::Throttled { retry_after } => {
-                if let Some(until) = self.gate(step).throttled(now, retry_after, &refusal) {
-                    let until = until.saturating_sub(self.origin);
-                    self.say(now, EventKind::Throttled { action, until });
-                }
-            }
-            // It is not known whether it was let through.
-            Advice::OutcomeUnknown => {}
-            Advice::Final | Advice::Capacity | Advice::Busy { .. } | Advice::WrongStatus => {
-                self.gate(step).passed(now);
-            }
-        }
         let turn = self.steps[step].refuse(now, refusal.clone());
         if let Turn::Look(_) = turn {
             let Step { change, sends, .. } = self.steps[step];

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::case::Case;
-use super::cloud::{Answer, Item, Request};
+use super::case::{Case, provider};
+use super::cloud::{Answer, Item, LOOK, Request};
 use super::evidence::{Evidence, from_and_to, seen_power};
 use crate::cloud::Advice;
 use crate::execute::{Action, EventKind};
@@ -28,8 +28,28 @@ pub(super) fn judge(trial: &Evidence<'_>) -> Result<(), String> {
             slots(trial, number, at, item).map_err(told)?;
         }
     }
+    throttled(trial)?;
     looks(trial)?;
     once(trial)
+}
+
+/// While nothing is let through, and nothing said of when to come again, what was under way is refused, and one probe a
+/// second.
+fn throttled(trial: &Evidence<'_>) -> Result<(), String> {
+    for span in trial.case.throttled.iter().filter(|span| span.retry_after.is_none()) {
+        let from = LOOK + Duration::from_secs(span.from);
+        let to = from + Duration::from_secs(span.seconds);
+        let is_within = |request: &&Request| {
+            let (alias, starts) = (provider(span.far), request.action == Action::Start);
+            request.provider == alias && starts == span.starts && (from..to).contains(&request.reached)
+        };
+        let refused = trial.world.requests.iter().filter(is_within).count() as u64;
+        let allowed = trial.case.max_in_flight as u64 + span.seconds + 2;
+        if refused > allowed {
+            return Err(format!("throttling: {refused} refused in {span:?}, {allowed} allowed"));
+        }
+    }
+    Ok(())
 }
 
 fn goal_of(action: Action) -> Goal {
@@ -62,7 +82,8 @@ fn whole_request(trial: &Evidence<'_>, number: usize, request: &Request) -> Resu
             let Answer::Refused { advice: Advice::Throttled { retry_after }, .. } = item.answer else {
                 continue;
             };
-            let wait = retry_after.unwrap_or(Duration::from_secs(1)).max(Duration::from_millis(100));
+            // Where nothing is said of when to come again, what counts is how many are refused in all.
+            let Some(wait) = retry_after.map(|wait| wait.max(Duration::from_millis(100))) else { continue };
             let back = other.back.unwrap_or(Duration::MAX);
             if back < request.sent && request.sent < back + wait {
                 return Err(format!(
