@@ -7,9 +7,9 @@
 //!
 //! **Reads wait here, writes never do.** A write rests on an observation that may be 10 s old when it is sent, and
 //! only the engine can look again; so a write that may not go now is handed back at once, unsent, as throttled, with
-//! the moment to come back, and waits in the engine's own gate. What may be sent is decided here alone, whatever the
-//! engine's gate believes. The learned number of calls at once bounds reads; the gate learns from the same refusals how
-//! many writes to send.
+//! the moment to come back, and waits in the engine's own gate. When a write goes is decided there: the gate learns the
+//! pace from the answers. Here writes keep to the bound, and their window closes only for what everybody who shares the
+//! limit has to know: that the server has named a time, or that it lets nothing through at all.
 
 mod core;
 

@@ -9,6 +9,9 @@ use tokio::time::Instant;
 /// However long a server asks to wait: ECS counts by minutes.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// Where few calls may be out at once, so many refusals in a row still do not show that nothing passes.
+const FEW_REFUSALS: usize = 4;
+
 /// The window and the room of one action.
 #[derive(Debug)]
 pub(super) struct Core {
@@ -20,6 +23,8 @@ pub(super) struct Core {
     window: Window,
     /// How often the window has closed.
     closings: u64,
+    /// Refusals since a call passed.
+    refused: usize,
     probe_pause: Duration,
 }
 
@@ -37,6 +42,7 @@ enum Window {
 #[derive(Debug)]
 pub(super) struct Ticket {
     probe: bool,
+    write: bool,
     /// How often the window had closed when it was sent.
     closings: u64,
 }
@@ -54,7 +60,16 @@ pub(super) enum Turn {
 
 impl Core {
     pub(super) fn new(most: NonZeroUsize, probe_pause: Duration) -> Self {
-        Self { most, at_once: most, passed: 0, out: 0, window: Window::Open, closings: 0, probe_pause }
+        Self {
+            most,
+            at_once: most,
+            passed: 0,
+            out: 0,
+            window: Window::Open,
+            closings: 0,
+            refused: 0,
+            probe_pause,
+        }
     }
 
     #[cfg(test)]
@@ -64,15 +79,15 @@ impl Core {
 
     /// Reads keep to what has been learned.
     pub(super) fn ask_for_read(&mut self, now: Instant) -> Turn {
-        self.ask(now, self.at_once)
+        self.ask(now, self.at_once, false)
     }
 
-    /// How many writes to send is learned by the engine, which knows those that wait; here only the bound counts.
+    /// How fast to send writes is learned by the engine, which knows those that wait; here only the bound counts.
     pub(super) fn ask_for_write(&mut self, now: Instant) -> Turn {
-        self.ask(now, self.most)
+        self.ask(now, self.most, true)
     }
 
-    fn ask(&mut self, now: Instant, room: NonZeroUsize) -> Turn {
+    fn ask(&mut self, now: Instant, room: NonZeroUsize, write: bool) -> Turn {
         let probe = match &mut self.window {
             Window::Open if self.out >= room.get() => return Turn::AfterAnAnswer,
             Window::Open => false,
@@ -84,12 +99,13 @@ impl Core {
             }
         };
         self.out += 1;
-        Turn::Go(Ticket { probe, closings: self.closings })
+        Turn::Go(Ticket { probe, write, closings: self.closings })
     }
 
     /// ECS looked at the call. A probe opens the window by that; a call that went before the window closed does not.
     pub(super) fn passed(&mut self, ticket: Ticket) {
         self.out -= 1;
+        self.refused = 0;
         if ticket.probe {
             self.window = Window::Open;
         } else if matches!(self.window, Window::Open) {
@@ -105,6 +121,9 @@ impl Core {
     /// ECS refused the call because too many come, and perhaps asked for a pause.
     pub(super) fn refused(&mut self, ticket: Ticket, now: Instant, asked: Option<Duration>, random: f64) {
         self.out -= 1;
+        self.refused = self.refused.saturating_add(1);
+        // A refusal among writes that pass is how their pace is learned.
+        let closes = !ticket.write || asked.is_some() || self.refused >= self.most.get().max(FEW_REFUSALS);
         let own = self.probe_pause.mul_f64(1.0 + random.clamp(0.0, 1.0) / 4.0);
         let until = now + asked.unwrap_or(own).min(LONGEST_PAUSE);
         match &mut self.window {
@@ -115,7 +134,7 @@ impl Core {
             // One of those that were out when the window closed: it says the same again, or a later time.
             Window::Closed { until: next, .. } => *next = (*next).max(until),
             // It went before the window closed and has opened since: it says nothing of now.
-            Window::Open if ticket.closings < self.closings => {}
+            Window::Open if !closes || ticket.closings < self.closings => {}
             Window::Open => {
                 self.window = Window::Closed { until, probing: false };
                 self.closings += 1;

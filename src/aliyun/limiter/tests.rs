@@ -12,6 +12,8 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 const ROUND_TRIP: Duration = Duration::from_millis(30);
+/// Whoever sends a write paces it: after a refusal it comes again a little later at the earliest.
+const PAUSE_OF_WRITERS: Duration = Duration::from_millis(100);
 
 fn most(number: usize) -> NonZeroUsize {
     NonZeroUsize::new(number).expect("not zero")
@@ -84,6 +86,9 @@ async fn all_pass(closed: Duration, asks: Option<Duration>, reads: bool) -> (usi
                         if service.send(permit).await {
                             return;
                         }
+                        if !reads {
+                            sleep(PAUSE_OF_WRITERS).await;
+                        }
                     }
                     Err(not_now) => {
                         assert!(!reads, "no read gives up within its deadline");
@@ -117,6 +122,19 @@ async fn two_hundred_writes_that_come_back_when_told_outlast_it_at_the_same_cost
         assert!(refused <= 16 + seconds as usize, "{refused} refusals in {seconds} s");
         assert!(took - Duration::from_secs(seconds) < Duration::from_secs(6), "{took:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn writes_are_held_back_only_where_nothing_passes() {
+    let limiter = limiter();
+    let write = |passage: Passage<'_>| limiter.try_enter().expect("open").answered(passage, 0.0);
+    let refusal = throttled(None);
+    for _ in 0..100 {
+        (0..15).for_each(|_| write(Passage::Refused(&refusal)));
+        write(Passage::Passed);
+    }
+    (0..16).for_each(|_| write(Passage::Refused(&refusal)));
+    assert_eq!(limiter.try_enter().expect_err("closed").pause, SECOND);
 }
 
 #[tokio::test(start_paused = true)]
@@ -176,7 +194,7 @@ async fn what_was_learned_halves_the_calls_at_once_and_grows_back_slowly() {
 async fn a_call_that_is_given_up_frees_its_place_and_a_lost_probe_is_followed_by_another() {
     let limiter = Limiter::new(most(1), SECOND);
     drop(limiter.try_enter().expect("open"));
-    limiter.try_enter().expect("the place is free").answered(Passage::Refused(&throttled(None)), 0.0);
+    limiter.try_enter().expect("the place is free").answered(Passage::Refused(&throttled(Some(SECOND))), 0.0);
     advance(SECOND).await;
     drop(limiter.try_enter().expect("a probe"));
     assert_eq!(limiter.try_enter().expect_err("not at once").pause, SECOND);
