@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::measuring::cpu_time;
+use super::cpu_time;
 use powerform::aliyun::response::decode_instances;
 use powerform::cloud::{Accepted, Advice, Cloud, Found, Refusal, Search, StartRequest, StopRequest};
 use powerform::fleet::{
