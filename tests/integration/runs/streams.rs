@@ -113,7 +113,10 @@ fn a_folder_stands_for_its_configuration_without_the_account_and_what_editors_le
     let scenario = scenario();
     scenario.write(".#powerform.yaml", "not a configuration");
     scenario.write("more.yaml", "instances: { c: { id: i-c, status: Any } }\n");
-    scenario.run(&["-f", ".", "validate"]).exits(0).prints(&["./more.yaml is valid", "3 entries"]);
+    scenario
+        .run(&["-f", ".", "validate"])
+        .exits(0)
+        .prints(&["2 files are valid (./more.yaml, ./powerform.yaml)", "3 entries"]);
     scenario.run(&["-f", ".", "plan"]).exits(0).prints(&["2 to start"]);
     // A mistake in what is left is told, and nothing about the account.
     scenario.write("more.yaml", "instanses: {}\n");
@@ -254,7 +257,10 @@ fn files_are_found_where_the_command_line_says_and_missing_ones_are_named() {
         scenario.run(way).exits(0).prints(&["Plan: 2 to start", "after a is Running"]);
     }
     scenario.run(&["state", "list", "-f", "parts"]).exits(0);
-    scenario.run(&["validate", "-f", "parts"]).exits(0).prints(&["parts/1.yaml is valid", "2 entries"]);
+    scenario
+        .run(&["validate", "-f", "parts"])
+        .exits(0)
+        .prints(&["2 files are valid (parts/1.yaml, parts/2.yaml)", "2 entries"]);
 }
 
 #[test]
