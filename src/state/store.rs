@@ -136,7 +136,10 @@ const POLL: Duration = Duration::from_millis(250);
 /// instant, and a holder needs an instant to say who it is: neither shall pass for the answer.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// How often it is tried within [`PATIENCE`].
+/// How long a holder is given to say who it is: on a busy machine an instant can last.
+const PATIENCE_WITH_THE_SILENT: Duration = Duration::from_secs(5);
+
+/// How often it is tried within [`PATIENCE`], and while the holder has not said who it is.
 const PATIENT_POLL: Duration = Duration::from_millis(20);
 
 /// What one try at a lock came to.
@@ -148,7 +151,7 @@ pub(super) enum Attempt<T> {
     Busy(Option<Box<LockInfo>>),
 }
 
-/// Tries until it is done, but no longer than `timeout`; the last try is made at its end.
+/// Tries until it is done, but no longer than `timeout` once the holder is known; the last try is made at its end.
 pub(super) async fn try_until<T, E, F>(
     timeout: Duration,
     mut attempt: impl FnMut() -> F,
@@ -164,10 +167,12 @@ where
             done @ Attempt::Done(_) => return Ok(done),
         };
         let waited = began.elapsed();
+        let is_silent = busy.is_none() && waited < PATIENCE_WITH_THE_SILENT;
+        let timeout = if is_silent { timeout.max(PATIENCE_WITH_THE_SILENT) } else { timeout };
         if waited >= timeout {
             return Ok(Attempt::Busy(busy));
         }
-        let pause = if waited < PATIENCE { PATIENT_POLL } else { POLL };
+        let pause = if waited < PATIENCE || is_silent { PATIENT_POLL } else { POLL };
         tokio::time::sleep(pause.min(timeout - waited)).await;
     }
 }
@@ -216,5 +221,45 @@ where
             Err(LockError::WrongId { place, given: id, holder })
         }
         Attempt::Busy(holder) => Err(LockError::HolderAlive { place, holder }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    fn holder() -> Box<LockInfo> {
+        Box::new(LockInfo {
+            id: Uuid::nil(),
+            who: "ops@build-7".to_owned(),
+            host: "build-7".to_owned(),
+            pid: 7,
+            since: jiff::Timestamp::UNIX_EPOCH,
+            command: "apply".to_owned(),
+            stack: StackName::new("shop").expect("valid"),
+        })
+    }
+
+    /// How long someone who does not want to wait tries a lock whose holder says who it is after so long.
+    async fn tried(silent_for: Duration) -> (Duration, bool) {
+        let began = Instant::now();
+        let attempt = async || {
+            let holder = (began.elapsed() >= silent_for).then(holder);
+            Ok::<_, Infallible>(Attempt::<()>::Busy(holder))
+        };
+        let Ok(Attempt::Busy(holder)) = try_until(Duration::ZERO, attempt).await else {
+            panic!("it is never free")
+        };
+        (began.elapsed(), holder.is_some())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_holder_is_given_time_to_say_who_it_is_but_not_for_ever() {
+        let ms = Duration::from_millis;
+        assert_eq!(tried(ms(0)).await, (ms(100), true));
+        assert_eq!(tried(ms(2_010)).await, (ms(2_020), true));
+        assert_eq!(tried(Duration::MAX).await, (ms(5_000), false));
     }
 }

@@ -90,8 +90,8 @@ pub(super) fn take(
     Ok(Attempt::Busy(None))
 }
 
-/// Sees whether the lock is free, and what a dead process left of it. Others that only look do not disturb each other; one that takes the lock at this
-/// very moment has to try again.
+/// Sees whether the lock is free, and what a dead process left of it. Others that only look do not disturb each other;
+/// one that takes the lock at this very moment has to try again.
 pub(super) fn look(path: &Path) -> Result<Attempt<Option<LockInfo>>, FileTrouble> {
     let trouble = || FileTrouble::on("look at the lock", path);
     let opened = open_regular(path, OpenOptions::new().read(true)).map_err(trouble())?;
