@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::arguments::Apply;
 use super::configuration::{Loaded, load};
-use super::connection::{accounts, connect};
+use super::connection::{accounts, connect, quotas};
 use super::failure::{Exit, Failure};
 use super::interruption::Resumptions;
 use super::probes::probes;
@@ -161,6 +161,7 @@ async fn under_lock(
     let limits = Limits {
         parallelism: arguments.parallelism,
         calls: calls.map(|(calls, alias)| (alias, calls)).collect(),
+        quotas: quotas(clouds),
     };
     let mut history = History {
         began_at: session.environment.now(),

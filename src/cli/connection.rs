@@ -23,7 +23,7 @@ use crate::aliyun::request::{Dialect, Format, Signature};
 use crate::aliyun::sts::Role;
 use crate::aliyun::surroundings::{METADATA_SERVICE, Surroundings};
 use crate::aliyun::transport::Transport;
-use crate::cloud::{Advice, Clouds, Refusal};
+use crate::cloud::{Advice, Cloud as _, Clouds, Refusal};
 use crate::config::{self, Network, ProviderSettings};
 use crate::fleet::{InstanceId, ProviderAlias, Region};
 use crate::plan::saved::Account;
@@ -216,6 +216,12 @@ pub(super) fn accounts(clouds: &Clouds<Client>) -> BTreeMap<ProviderAlias, Accou
         }
     };
     clouds.iter().map(|(alias, cloud)| (alias.clone(), account(cloud))).collect()
+}
+
+/// The account and region that each provider reaches, as far as its credentials tell an account.
+pub(super) fn quotas(clouds: &Clouds<Client>) -> BTreeMap<ProviderAlias, String> {
+    let quota = |cloud: &Client| Some(format!("{} {}", cloud.credentials().account()?, cloud.region()));
+    clouds.iter().filter_map(|(alias, cloud)| Some((alias.clone(), quota(cloud)?))).collect()
 }
 
 /// Which instance this process runs on, if it may be one that a plan speaks of. What is simulated never is.

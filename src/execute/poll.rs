@@ -6,11 +6,14 @@
 //! older than a few seconds at everything it depends on, which may be more than one look can take: those looks are
 //! saved up for and sent together, because one after the other the first would be too old before the last is back.
 
+mod quota;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+pub(super) use quota::Quota;
 
 use super::step::Moment;
 use crate::cloud::LOOK_LIMIT;
@@ -30,61 +33,20 @@ const SHARE_OF_EXPECTED: f64 = 0.0075;
 const SHORTEST_WHEN_EXPECTED: Duration = Duration::from_millis(100);
 /// What is recorded is at least this share of what was seen.
 const SHARE_OF_SEEN: f64 = 0.95;
-/// Never more looks than this in any minute ...
-const MOST: usize = 120;
-/// ... and never more of them for calls: the rest is what instances on their way get at least.
-const MOST_FOR_CALLS: usize = 90;
-/// Instances on their way are looked at so often in a row ...
-const BURST: f64 = 15.0;
-/// ... and so often each second in the long run, which leaves a quarter of the looks for calls ...
-const LOOKS_PER_SECOND: f64 = 1.5;
-/// ... and only as long as so many are left; otherwise, and while looks are saved up for a call ...
+/// Instances on their way are looked at at the pace of the quota only as long as so many looks are left in the minute;
+/// otherwise, and while looks are saved up for a call ...
 const RESERVE: usize = 10;
 /// ... once in so long.
 const SLOWLY: Duration = Duration::from_secs(2);
 
-/// Looks that were sent in the last minute, and how many more may be.
-#[derive(Debug)]
-struct Minute {
-    most: usize,
-    /// The last of them, oldest first, at most `most`.
-    sent: VecDeque<Moment>,
-}
-
-impl Minute {
-    fn new(most: usize) -> Self {
-        Self { most, sent: VecDeque::with_capacity(most) }
-    }
-
-    /// When so many looks, at most `most`, will be allowed at once.
-    fn allows(&self, looks: usize) -> Moment {
-        match (self.sent.len() + looks).checked_sub(self.most + 1) {
-            Some(must_be_past) => self.sent[must_be_past] + Duration::from_secs(60),
-            None => Moment::ZERO,
-        }
-    }
-
-    fn add(&mut self, now: Moment) {
-        if self.sent.len() == self.most {
-            self.sent.pop_front();
-        }
-        self.sent.push_back(now);
-    }
-}
-
 /// The looks at one provider's instances. Instances are named by their positions in the plan.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Poll {
     /// Looks at instances on their way.
     due: BTreeSet<(Moment, usize)>,
     /// Looks that calls wait for.
     urgent: BTreeSet<(Moment, usize)>,
     watched: BTreeMap<usize, Watched>,
-    looks: Minute,
-    looks_for_calls: Minute,
-    /// How many looks at instances on their way are allowed in a row, and when that was counted.
-    allowance: f64,
-    counted_at: Moment,
     /// When instances on their way were last looked at.
     polled_at: Option<Moment>,
     failures: u32,
@@ -102,20 +64,6 @@ struct Watched {
 }
 
 impl Poll {
-    pub(super) fn new(now: Moment) -> Self {
-        Self {
-            due: BTreeSet::new(),
-            urgent: BTreeSet::new(),
-            watched: BTreeMap::new(),
-            looks: Minute::new(MOST),
-            looks_for_calls: Minute::new(MOST_FOR_CALLS),
-            allowance: BURST,
-            counted_at: now,
-            polled_at: None,
-            failures: 0,
-        }
-    }
-
     /// Wants a look at an instance at a moment, instead of whenever it was wanted before. While a look at it is under
     /// way, the next one is wanted.
     pub(super) fn want(&mut self, change: usize, at: Moment) {
@@ -158,20 +106,23 @@ impl Poll {
     /// The instances of a look that is to be sent now, if one is due and the looks of this minute are not used up.
     /// Those that are due come first; the rest of the batch is filled with others that are watched, because they
     /// cost nothing more, and then with `others`.
-    pub(super) fn next(&mut self, now: Moment, others: impl Iterator<Item = usize>) -> Option<Vec<usize>> {
-        self.refill(now);
+    pub(super) fn next(
+        &mut self,
+        quota: &mut Quota,
+        now: Moment,
+        others: impl Iterator<Item = usize>,
+    ) -> Option<Vec<usize>> {
         let is_now = |at: Option<Moment>| at.is_some_and(|at| at <= now);
         // Instances on their way are not forgotten over the calls that others wait for.
-        let is_urgent = is_now(self.urgent_at()) && !is_now(self.slowly_at());
+        let is_urgent = is_now(self.urgent_at(quota)) && !is_now(self.slowly_at(quota));
         if is_urgent {
-            self.looks_for_calls.add(now);
-        } else if is_now(self.paced_at()) {
+            quota.spend_for_calls(now);
+        } else if is_now(self.paced_at(quota)) {
             self.polled_at = Some(now);
-            self.allowance = (self.allowance - 1.0).max(0.0);
+            quota.spend(now);
         } else {
             return None;
         }
-        self.looks.add(now);
         let urgent = self.urgent.iter().take_while(|(due, _)| is_urgent && *due <= now);
         let watched = urgent.chain(&self.due).take(LOOK_LIMIT);
         let mut batch: Vec<usize> = watched.map(|(_, change)| *change).collect();
@@ -228,50 +179,36 @@ impl Poll {
     }
 
     /// Whether a look would be sent now.
-    pub(super) fn is_due(&self, now: Moment) -> bool {
-        self.wake_at().is_some_and(|wake| wake <= now)
+    pub(super) fn is_due(&self, quota: &Quota, now: Moment) -> bool {
+        self.wake_at(quota).is_some_and(|wake| wake <= now)
     }
 
     /// When the next look is to be sent, if one is wanted.
-    pub(super) fn wake_at(&self) -> Option<Moment> {
-        self.urgent_at().into_iter().chain(self.paced_at()).min()
+    pub(super) fn wake_at(&self, quota: &Quota) -> Option<Moment> {
+        self.urgent_at(quota).into_iter().chain(self.paced_at(quota)).min()
     }
 
     /// When looks for the sake of calls are sent: once there are enough for all of them, or as many as can be saved.
-    fn urgent_at(&self) -> Option<Moment> {
+    fn urgent_at(&self, quota: &Quota) -> Option<Moment> {
         let &(due, _) = self.urgent.first()?;
-        let looks = self.urgent.len().div_ceil(LOOK_LIMIT).min(MOST_FOR_CALLS);
-        Some(due.max(self.looks.allows(looks)).max(self.looks_for_calls.allows(looks)))
+        Some(due.max(quota.allows_for_calls(self.urgent.len().div_ceil(LOOK_LIMIT))))
     }
 
     /// When instances on their way are looked at.
-    fn paced_at(&self) -> Option<Moment> {
-        let slowly = self.slowly_at()?;
+    fn paced_at(&self, quota: &Quota) -> Option<Moment> {
+        let slowly = self.slowly_at(quota)?;
         if !self.urgent.is_empty() {
             return Some(slowly);
         }
         let &(due, _) = self.due.first()?;
-        let missing = 1.0 - self.allowance;
-        let paced = if missing <= 0.0 {
-            self.counted_at
-        } else {
-            // Rounded up, so that waking at this moment finds the allowance whole.
-            self.counted_at + Duration::from_secs_f64(missing / LOOKS_PER_SECOND) + Duration::from_millis(1)
-        };
-        Some(slowly.min(due.max(paced).max(self.looks.allows(1 + RESERVE))))
+        Some(slowly.min(due.max(quota.paced()).max(quota.allows(1 + RESERVE))))
     }
 
     /// When they are looked at even if looks are scarce.
-    fn slowly_at(&self) -> Option<Moment> {
+    fn slowly_at(&self, quota: &Quota) -> Option<Moment> {
         let &(due, _) = self.due.first()?;
         let slowly = self.polled_at.map_or(Moment::ZERO, |polled| polled + SLOWLY);
-        Some(due.max(slowly).max(self.looks.allows(1)))
-    }
-
-    fn refill(&mut self, now: Moment) {
-        let passed = now.saturating_sub(self.counted_at);
-        self.allowance = (self.allowance + passed.as_secs_f64() * LOOKS_PER_SECOND).min(BURST);
-        self.counted_at = self.counted_at.max(now);
+        Some(due.max(slowly).max(quota.allows(1)))
     }
 }
 

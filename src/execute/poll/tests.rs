@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{LOOK_LIMIT, Poll, next_look, took};
+use super::{LOOK_LIMIT, Poll, Quota, next_look, took};
 
 fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -46,38 +46,38 @@ fn what_a_way_took_lies_between_the_looks_around_its_end() {
 
 #[test]
 fn one_look_takes_all_that_are_watched_and_others_as_far_as_there_is_room() {
-    let mut poll = Poll::new(ms(0));
+    let (mut poll, mut quota) = (Poll::default(), Quota::new(ms(0)));
     poll.want(1, ms(100));
     poll.want(2, ms(5_000));
-    assert_eq!(poll.next(ms(50), std::iter::empty()), None);
-    assert_eq!(poll.next(ms(100), [1, 2, 7].into_iter()), Some(vec![1, 2, 7]));
-    assert_eq!(poll.next(ms(200), std::iter::empty()), None);
+    assert_eq!(poll.next(&mut quota, ms(50), std::iter::empty()), None);
+    assert_eq!(poll.next(&mut quota, ms(100), [1, 2, 7].into_iter()), Some(vec![1, 2, 7]));
+    assert_eq!(poll.next(&mut quota, ms(200), std::iter::empty()), None);
     poll.want(1, ms(300));
     poll.came_back(&[1, 2, 7], true);
-    assert_eq!(poll.wake_at(), Some(ms(300)), "only what was wanted meanwhile is wanted still");
-    assert_eq!(poll.next(ms(300), [2].into_iter()), Some(vec![1, 2]));
+    assert_eq!(poll.wake_at(&quota), Some(ms(300)), "only what was wanted meanwhile is wanted still");
+    assert_eq!(poll.next(&mut quota, ms(300), [2].into_iter()), Some(vec![1, 2]));
     poll.came_back(&[1, 2], true);
-    assert_eq!(poll.wake_at(), None);
+    assert_eq!(poll.wake_at(&quota), None);
 }
 
 #[test]
 fn a_batch_has_at_most_a_hundred() {
-    let mut poll = Poll::new(ms(0));
+    let (mut poll, mut quota) = (Poll::default(), Quota::new(ms(0)));
     for change in 0..150 {
         poll.want(change, ms(0));
     }
-    assert_eq!(poll.next(ms(0), std::iter::empty()).map(|batch| batch.len()), Some(100));
-    assert_eq!(poll.next(ms(0), 0..1_000).map(|batch| batch.len()), Some(100));
+    assert_eq!(poll.next(&mut quota, ms(0), std::iter::empty()).map(|batch| batch.len()), Some(100));
+    assert_eq!(poll.next(&mut quota, ms(0), 0..1_000).map(|batch| batch.len()), Some(100));
 }
 
 #[test]
 fn looks_for_a_call_are_sent_together_once_there_are_enough() {
-    let mut poll = Poll::new(ms(0));
+    let (mut poll, mut quota) = (Poll::default(), Quota::new(ms(0)));
     // Instances on their way use up what they may.
     let mut now = 0;
     while now < 120_000 {
         poll.want(0, ms(0));
-        if poll.next(ms(now), std::iter::empty()).is_some() {
+        if poll.next(&mut quota, ms(now), std::iter::empty()).is_some() {
             poll.came_back(&[0], true);
         }
         now += 50;
@@ -89,7 +89,7 @@ fn looks_for_a_call_are_sent_together_once_there_are_enough() {
     while sent.len() < 60 {
         assert!(now < 180_000, "it takes at most a minute");
         poll.want(9_999, ms(now));
-        while let Some(batch) = poll.next(ms(now), std::iter::empty()) {
+        while let Some(batch) = poll.next(&mut quota, ms(now), std::iter::empty()) {
             poll.came_back(&batch, true);
             if batch.len() == LOOK_LIMIT {
                 sent.push(now);
@@ -102,14 +102,14 @@ fn looks_for_a_call_are_sent_together_once_there_are_enough() {
 
 #[test]
 fn instances_on_their_way_are_looked_at_although_calls_wait_for_looks() {
-    let mut poll = Poll::new(ms(0));
+    let (mut poll, mut quota) = (Poll::default(), Quota::new(ms(0)));
     let mut polled: Vec<u64> = Vec::new();
     for now in (0..180_000).step_by(50) {
         poll.want(0, ms(now));
         if now % 1_000 == 0 {
             (1..10_000).for_each(|change| poll.want_for_call(change, ms(now)));
         }
-        while let Some(batch) = poll.next(ms(now), std::iter::empty()) {
+        while let Some(batch) = poll.next(&mut quota, ms(now), std::iter::empty()) {
             if batch.contains(&0) {
                 polled.push(now);
             }
@@ -123,14 +123,14 @@ fn instances_on_their_way_are_looked_at_although_calls_wait_for_looks() {
 #[test]
 fn there_are_never_more_than_120_looks_in_any_minute() {
     for calls in [false, true] {
-        let mut poll = Poll::new(ms(0));
+        let (mut poll, mut quota) = (Poll::default(), Quota::new(ms(0)));
         let mut sent: Vec<u64> = Vec::new();
         for now in 0..180_000 {
             poll.want(1, ms(0));
             if calls && now % 700 == 0 {
                 (2..700).for_each(|change| poll.want_for_call(change, ms(now)));
             }
-            if let Some(batch) = poll.next(ms(now), std::iter::empty()) {
+            if let Some(batch) = poll.next(&mut quota, ms(now), std::iter::empty()) {
                 sent.push(now);
                 poll.came_back(&batch, true);
             }
@@ -146,7 +146,7 @@ fn there_are_never_more_than_120_looks_in_any_minute() {
 #[test]
 fn a_look_goes_out_at_the_moment_that_was_foretold() {
     let mut random = fastrand::Rng::with_seed(7);
-    let mut poll = Poll::new(ms(0));
+    let (mut poll, mut quota) = (Poll::default(), Quota::new(ms(0)));
     let mut now = ms(0);
     for _ in 0..20_000 {
         match random.u8(0..4) {
@@ -155,12 +155,35 @@ fn a_look_goes_out_at_the_moment_that_was_foretold() {
             2 => poll.forget(random.usize(0..300)),
             _ => {}
         }
-        let Some(at) = poll.wake_at() else { continue };
-        assert_eq!(poll.is_due(now), at <= now);
+        let Some(at) = poll.wake_at(&quota) else { continue };
+        assert_eq!(poll.is_due(&quota, now), at <= now);
         now = now.max(at);
-        assert!(poll.is_due(now));
-        let batch = poll.next(now, std::iter::empty()).expect("due");
+        assert!(poll.is_due(&quota, now));
+        let batch = poll.next(&mut quota, now, std::iter::empty()).expect("due");
         assert!(!batch.is_empty());
         poll.came_back(&batch, true);
     }
+}
+
+#[test]
+fn providers_of_one_account_and_region_share_its_looks() {
+    let (mut polls, mut quota) = ([Poll::default(), Poll::default()], Quota::new(ms(0)));
+    let mut sent = [Vec::new(), Vec::new()];
+    for now in 0..180_000 {
+        for (poll, sent) in polls.iter_mut().zip(&mut sent) {
+            poll.want(1, ms(0));
+            if let Some(batch) = poll.next(&mut quota, ms(now), std::iter::empty()) {
+                sent.push(now);
+                poll.came_back(&batch, true);
+            }
+        }
+    }
+    let mut all = sent.concat();
+    all.sort_unstable();
+    for (at, first) in all.iter().enumerate() {
+        let within = all[at..].iter().take_while(|now| **now < first + 60_000).count();
+        assert!(within <= 120, "{within} looks in the minute after {first} ms");
+    }
+    let longest = |sent: &[u64]| sent.windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert!(longest(&sent[1]) <= Some(2_500), "the second one starves: {:?}", longest(&sent[1]));
 }

@@ -22,10 +22,12 @@ impl Run<'_> {
 
     pub(super) fn look(&mut self, now: Moment, commands: &mut Vec<Command>) {
         for provider in 0..self.providers.len() {
-            while self.providers[provider].poll.is_due(now) {
+            let quota = self.providers[provider].quota;
+            while self.providers[provider].poll.is_due(&self.quotas[quota], now) {
                 let has_room = self.providers[provider].poll.has_room();
                 let others = if has_room { self.worth_taking_along(provider) } else { Vec::new() };
-                let Some(changes) = self.providers[provider].poll.next(now, others.into_iter()) else {
+                let poll = &mut self.providers[provider].poll;
+                let Some(changes) = poll.next(&mut self.quotas[quota], now, others.into_iter()) else {
                     break;
                 };
                 let number = self.next_number;

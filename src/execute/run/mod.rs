@@ -17,7 +17,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::event::{Event, EventKind};
-use super::poll::Poll;
+use super::poll::{Poll, Quota};
 use super::ready::{Ready, StepIndex};
 use super::step::{FRESH, Moment, Phase, Step, Turn, View};
 use crate::cloud::{Accepted, Advice, Refusal, StartRequest, StopRequest};
@@ -34,13 +34,16 @@ pub struct Limits {
     pub parallelism: Option<NonZeroUsize>,
     /// What bounds the calls of each provider; the default for those that are not named.
     pub calls: BTreeMap<ProviderAlias, CallBounds>,
+    /// The account and region that each provider reaches, in whatever words: ECS counts the looks of those together
+    /// that have the same. Those that are not named are counted by themselves.
+    pub quotas: BTreeMap<ProviderAlias, String>,
 }
 
 impl Limits {
     /// Any number of instances in transition, and these bounds for the main provider.
     #[must_use]
     pub fn of_main(calls: CallBounds) -> Self {
-        Self { parallelism: None, calls: BTreeMap::from([(ProviderAlias::main(), calls)]) }
+        Self { calls: BTreeMap::from([(ProviderAlias::main(), calls)]), ..Self::default() }
     }
 }
 
@@ -107,6 +110,7 @@ pub(super) struct Run<'p> {
     followers: Vec<Vec<usize>>,
     providers: Vec<Provider>,
     provider_of: Vec<usize>,
+    quotas: Vec<Quota>,
     looks: HashMap<u64, Look>,
     readying: Readying,
     /// When steps are to be dealt with that wait for time to pass.
@@ -121,6 +125,8 @@ pub(super) struct Run<'p> {
 struct Provider {
     alias: ProviderAlias,
     poll: Poll,
+    /// Which of the run's quotas its looks are counted in.
+    quota: usize,
     look_refusal: Option<Refusal>,
     /// After a failed look nothing is called, and so nothing is looked at for the sake of a call, before this.
     calls_wait_until: Moment,
@@ -195,7 +201,8 @@ impl Run<'_> {
         if self.interrupted {
             return None;
         }
-        let looks = self.providers.iter().filter_map(|provider| provider.poll.wake_at());
+        let looks =
+            self.providers.iter().filter_map(|provider| provider.poll.wake_at(&self.quotas[provider.quota]));
         let calls = self.providers.iter().flat_map(|provider| {
             let gates = [&provider.starts, &provider.stops].into_iter();
             gates.filter_map(Gate::opens_at).map(|opens_at| opens_at.max(provider.calls_wait_until))

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::readying::Readying;
 use super::{Gate, Limits, Provider, Run};
 use crate::execute::event::{Action, Event, EventKind, How};
-use crate::execute::poll::Poll;
+use crate::execute::poll::{Poll, Quota};
 use crate::execute::ready::{Ready, ReadyGroup, ReadyStage};
 use crate::execute::step::{Moment, Phase, Step, Turn, View, Watch};
 use crate::fleet::{Goal, Power, ProviderAlias, Seen, StoppedMode};
@@ -83,7 +83,7 @@ impl<'p> Run<'p> {
                 chain: chains[index],
             });
         }
-        let (providers, provider_of) = providers(plan, origin, limits);
+        let (providers, provider_of, quotas) = providers(plan, origin, limits);
         let slots = limits.parallelism.map(NonZeroUsize::get);
         let mut run = Self {
             plan,
@@ -100,6 +100,7 @@ impl<'p> Run<'p> {
             followers,
             providers,
             provider_of,
+            quotas,
             looks: HashMap::new(),
             readying: Readying::default(),
             timers: BTreeSet::new(),
@@ -231,10 +232,12 @@ fn first_view(change: &Change) -> Option<View> {
     })
 }
 
-/// The providers of a plan, with gates for as many calls at a time as are allowed, and which of them each change
-/// belongs to.
-fn providers(plan: &Plan, origin: Moment, limits: &Limits) -> (Vec<Provider>, Vec<usize>) {
+/// The providers of a plan, with gates for as many calls at a time as are allowed, which of them each change belongs
+/// to, and the quotas of their looks.
+fn providers(plan: &Plan, origin: Moment, limits: &Limits) -> (Vec<Provider>, Vec<usize>, Vec<Quota>) {
     let mut providers: Vec<Provider> = Vec::new();
+    let mut quotas: Vec<Quota> = Vec::new();
+    let mut quota_of: BTreeMap<&str, usize> = BTreeMap::new();
     let mut known: BTreeMap<&ProviderAlias, usize> = BTreeMap::new();
     let mut provider_of = Vec::with_capacity(plan.changes.len());
     for change in &plan.changes {
@@ -242,9 +245,18 @@ fn providers(plan: &Plan, origin: Moment, limits: &Limits) -> (Vec<Provider>, Ve
         let provider = *known.entry(alias).or_insert_with(|| {
             let bounds = limits.calls.get(alias).copied().unwrap_or_default();
             let most = bounds.max_in_flight.get();
+            let mut new_quota = || {
+                quotas.push(Quota::new(origin));
+                quotas.len() - 1
+            };
+            let quota = match limits.quotas.get(alias) {
+                Some(name) => *quota_of.entry(name).or_insert_with(new_quota),
+                None => new_quota(),
+            };
             providers.push(Provider {
                 alias: alias.clone(),
-                poll: Poll::new(origin),
+                poll: Poll::default(),
+                quota,
                 look_refusal: None,
                 calls_wait_until: Moment::ZERO,
                 starts: Gate::new(most),
@@ -255,5 +267,5 @@ fn providers(plan: &Plan, origin: Moment, limits: &Limits) -> (Vec<Provider>, Ve
         });
         provider_of.push(provider);
     }
-    (providers, provider_of)
+    (providers, provider_of, quotas)
 }

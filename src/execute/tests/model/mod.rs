@@ -77,7 +77,7 @@ fn trial(case: &Case) -> Result<(), String> {
         let calls = CallBounds { max_in_flight, batch_above: case.batch_above };
         let parallelism = case.parallelism.and_then(NonZeroUsize::new);
         let calls = [false, true].map(|far| (case::provider(far), calls));
-        let limits = Limits { parallelism, calls: BTreeMap::from(calls) };
+        let limits = Limits { parallelism, calls: BTreeMap::from(calls), ..Limits::default() };
         let age = Duration::from_secs(case.age);
         let execution = Execution { plan: &plan, age, limits, expected: &expected };
         let mut events: Vec<Event> = Vec::new();
