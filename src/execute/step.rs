@@ -87,6 +87,8 @@ pub(super) struct Step {
     pub(super) turn_at: Option<Moment>,
     /// How often its call was sent.
     pub(super) sends: u32,
+    /// Whether its call travels with no others any more: in a request for many, just this one was refused.
+    pub(super) goes_alone: bool,
     /// Whether a call of this run was accepted, or may have been.
     pub(super) may_have_acted: bool,
     /// When its instance was seen to settle, if it was in transition at first.
@@ -203,6 +205,7 @@ impl Step {
             began: None,
             turn_at: None,
             sends: 0,
+            goes_alone: false,
             may_have_acted: false,
             settled_at: None,
             request_id: None,

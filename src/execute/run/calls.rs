@@ -45,6 +45,10 @@ impl Run<'_> {
                 continue;
             }
             for goal in [Goal::Running, Goal::Stopped] {
+                let others_may_come = self.others_may_come(provider);
+                if self.gate_of(provider, goal).waits_for_company(now, others_may_come) {
+                    continue;
+                }
                 while let Some(step) = self.gate_of(provider, goal).next(now) {
                     if self.is_clear(now, step) {
                         let steps = self.with_companions(now, provider, step);
@@ -53,6 +57,13 @@ impl Run<'_> {
                 }
             }
         }
+    }
+
+    /// Whether an answer is on its way that may let others go there, so many that they travel together.
+    fn others_may_come(&self, provider: usize) -> bool {
+        let batch_above = self.providers[provider].batch_above;
+        let answers = self.providers[provider].looks_under_way > 0 || self.readying.is_asking();
+        batch_above > 0 && self.unfinished > batch_above && answers
     }
 
     fn gate_of(&mut self, provider: usize, goal: Goal) -> &mut Gate {
@@ -64,20 +75,21 @@ impl Run<'_> {
     }
 
     /// The steps that travel in one request with this one: many, if more are due at this moment than
-    /// `batch_above`, and none if its call has to go alone.
+    /// `batch_above`, and none if its call has to go alone: with local disks to be set up anew, or after a request for
+    /// many in which just this one was refused.
     fn with_companions(&mut self, now: Moment, provider: usize, first: StepIndex) -> Vec<StepIndex> {
         let mut steps = vec![first];
         let (goal, call) = (self.steps[first].goal, self.steps[first].call);
         let batch_above = self.providers[provider].batch_above;
         let many = batch_above > 0 && self.gate_of(provider, goal).waiting() >= batch_above;
         // InitLocalDisk is no parameter of StartInstances.
-        if !many || call == Some(Request::Start { init_local_disk: true }) {
+        if !many || self.steps[first].goes_alone || call == Some(Request::Start { init_local_disk: true }) {
             return steps;
         }
         let mut others = Vec::new();
         while steps.len() < BATCH_LIMIT {
             let Some(step) = self.gate_of(provider, goal).take() else { break };
-            if self.steps[step].call != call {
+            if self.steps[step].call != call || self.steps[step].goes_alone {
                 others.push(step);
             } else if self.is_clear(now, step) {
                 steps.push(step);

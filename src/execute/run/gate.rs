@@ -9,10 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::pace::Pace;
-use crate::cloud::{Accepted, Advice, LOOK_LIMIT, Refusal};
+use crate::cloud::{Accepted, Advice, BATCH_LIMIT, LOOK_LIMIT, Refusal};
 use crate::execute::ready::StepIndex;
 use crate::execute::step::Moment;
 
+/// Calls that come due within so long of each other travel together.
+const TOGETHER: Duration = Duration::from_millis(20);
 /// That calls wait is said at most once in so long.
 const SAID_FOR: Duration = Duration::from_secs(10);
 
@@ -25,6 +27,8 @@ pub(super) struct Gate {
     waiting: BTreeSet<(Reverse<Duration>, StepIndex)>,
     /// Steps that wait for a look before they may be called.
     parked: Vec<StepIndex>,
+    /// Those that wait to be called wait until then for others.
+    company_until: Option<Moment>,
     /// When the requests under way were sent, by the first of their steps.
     under_way: BTreeMap<StepIndex, Moment>,
     pace: Pace,
@@ -39,6 +43,7 @@ impl Gate {
         Self {
             waiting: BTreeSet::new(),
             parked: Vec::new(),
+            company_until: None,
             under_way: BTreeMap::new(),
             pace: Pace::new(most),
             said_at: None,
@@ -79,7 +84,21 @@ impl Gate {
         if self.parked.len() >= LOOK_LIMIT {
             return None;
         }
-        self.waiting.pop_first().map(|(_, step)| step)
+        let (_, step) = self.waiting.pop_first()?;
+        if self.waiting.is_empty() {
+            self.company_until = None;
+        }
+        Some(step)
+    }
+
+    /// Whether those that wait to be called wait a little longer, because others may come due that can travel in the
+    /// same request.
+    pub(super) fn waits_for_company(&mut self, now: Moment, others_may_come: bool) -> bool {
+        if self.waiting.is_empty() || self.waiting.len() >= BATCH_LIMIT || !others_may_come {
+            self.company_until = None;
+            return false;
+        }
+        now < *self.company_until.get_or_insert(now + TOGETHER)
     }
 
     /// How many steps wait to be called.
@@ -89,7 +108,8 @@ impl Gate {
 
     /// When a call may be made, if one waits and nothing that is under way has to come back first.
     pub(super) fn opens_at(&self) -> Option<Moment> {
-        self.may_go_at().filter(|_| !self.waiting.is_empty())
+        let may_go_at = self.may_go_at().filter(|_| !self.waiting.is_empty())?;
+        Some(self.company_until.map_or(may_go_at, |until| until.max(may_go_at)))
     }
 
     /// A request was sent, for this step and perhaps for others.

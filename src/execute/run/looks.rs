@@ -37,6 +37,7 @@ impl Run<'_> {
                     provider: self.providers[provider].alias.clone(),
                     ids: changes.iter().map(|change| self.plan.changes[*change].key.id.clone()).collect(),
                 });
+                self.providers[provider].looks_under_way += 1;
                 self.looks.insert(number, Look { provider, changes, asked_at: now });
             }
         }

@@ -125,6 +125,7 @@ pub(super) struct Run<'p> {
 struct Provider {
     alias: ProviderAlias,
     poll: Poll,
+    looks_under_way: usize,
     /// Which of the run's quotas its looks are counted in.
     quota: usize,
     look_refusal: Option<Refusal>,
@@ -236,6 +237,7 @@ impl Run<'_> {
     /// The answer to a [`Command::Look`].
     pub(super) fn looked(&mut self, now: Moment, number: u64, answer: Result<Vec<Sighting>, Refusal>) {
         let Some(look) = self.looks.remove(&number) else { return };
+        self.providers[look.provider].looks_under_way -= 1;
         self.providers[look.provider].poll.came_back(&look.changes, answer.is_ok());
         match answer {
             Ok(sightings) => {
@@ -260,10 +262,16 @@ impl Run<'_> {
                 self.say(now, EventKind::Throttled { action, until: until.saturating_sub(self.origin) });
             }
         }
+        let travelled_together = answers.len() > 1;
         for (step, answer) in answers {
             match answer {
                 Ok(accepted) => self.accepted(now, step, accepted),
-                Err(refusal) => self.refused(now, step, refusal),
+                Err(refusal) => {
+                    let is_its_own =
+                        !matches!(refusal.advice, Advice::Throttled { .. } | Advice::OutcomeUnknown);
+                    self.steps[step].goes_alone |= travelled_together && is_its_own;
+                    self.refused(now, step, refusal);
+                }
             }
             if self.interrupted && self.steps[step].phase != Phase::Ended {
                 self.leave(now, step);

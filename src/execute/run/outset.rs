@@ -256,6 +256,7 @@ fn providers(plan: &Plan, origin: Moment, limits: &Limits) -> (Vec<Provider>, Ve
             providers.push(Provider {
                 alias: alias.clone(),
                 poll: Poll::default(),
+                looks_under_way: 0,
                 quota,
                 look_refusal: None,
                 calls_wait_until: Moment::ZERO,

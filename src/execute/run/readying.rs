@@ -72,6 +72,11 @@ impl Readying {
         self.due.first().map(|(at, ..)| *at).filter(|_| self.out.len() < MOST)
     }
 
+    /// Whether attempts are under way.
+    pub(super) fn is_asking(&self) -> bool {
+        !self.out.is_empty()
+    }
+
     /// Nothing more is asked of an instance.
     pub(super) fn forget(&mut self, step: StepIndex) {
         if let Some(waiting) = self.waiting.remove(&step)

@@ -50,6 +50,31 @@ fn ten_thousand_instances_in_ten_layers_take_one_call_each_and_few_looks() {
     let once_around = 10_000_usize.div_ceil(100);
     assert!(looks <= 3 * once_around, "{looks} looks: before the calls, for the goal, and some slack");
     assert!(looks_in_the_busiest_minute(&played) <= 120);
+    let requests = played.twin.requests.len();
+    assert!(requests <= 105, "{requests} requests, where 100 are the least");
+}
+
+/// Looks at many take several answers, which come a few milliseconds apart.
+#[test]
+fn what_comes_due_within_a_few_milliseconds_travels_together() {
+    let mut sketch = Sketch::new();
+    for pair in 0..400 {
+        sketch = sketch.entry(&format!("db{pair:03}"), Goal::Running, 1, &[]);
+    }
+    for pair in 0..400 {
+        let database = format!("db{pair:03}");
+        sketch = sketch.entry(&format!("web{pair:03}"), Goal::Running, 1, &[(&database, Strength::Hard)]);
+    }
+    let desired = sketch.desired();
+    let mut twin = stopped(&desired, secs(20));
+    twin.look_jitter = ms(15);
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play::default());
+    assert!(played.report.meets_every_goal(&plan));
+    assert_eq!(played.twin.log.len(), 800, "one call for each");
+    let requests = &played.twin.requests;
+    assert!(requests.len() <= 9, "8 are the least: {requests:?}");
+    assert!(played.ended_at < secs(44), "{:?}", played.ended_at);
 }
 
 /// What a call depends on is seen within ten seconds even if that takes more looks than come by in ten seconds.

@@ -175,6 +175,23 @@ fn a_batch_is_judged_instance_by_instance() {
 }
 
 #[test]
+fn those_that_a_batch_failed_for_are_called_singly() {
+    let desired = Sketch::new().entry("app", Goal::Running, 40, &[]).desired();
+    let mut twin = fleet(&desired, &Power::Stopped, secs(5));
+    for machine in twin.machines.values_mut().take(15) {
+        machine.fates = vec![busy("InstanceNotReady", 5, 403)];
+    }
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play::default());
+    assert!(played.report.meets_every_goal(&plan));
+    assert_eq!(
+        played.twin.requests,
+        [vec![40], vec![1; 15]].concat(),
+        "more than batch_above, and yet singly"
+    );
+}
+
+#[test]
 fn a_boot_that_falls_back_is_reported_well_before_the_timeout() {
     let (plan, played) = one(vec![Fate::FallBack]);
     assert_eq!(

@@ -142,6 +142,8 @@ pub(super) struct Twin {
     pub(super) lag: Duration,
     /// A call or a look takes so long, half of it on the way there.
     pub(super) latency: Duration,
+    /// Answers to looks take up to so much longer, each another part of it.
+    pub(super) look_jitter: Duration,
     /// When looks fail.
     pub(super) blind: Vec<Blind>,
     pub(super) log: Vec<Logged>,
@@ -359,7 +361,8 @@ pub(super) fn play(plan: &Plan, mut twin: Twin, play: &Play<'_>) -> Played {
                         Some(blind) => Err(Refusal::new(blind.advice, "nothing to be seen")),
                         None => Ok(twin.sightings(now, &ids)),
                     };
-                    push(&mut pending, &mut work, back, Pending::LookBack(number, answer));
+                    let later = twin.look_jitter * (u32::try_from(twin.looks.len()).expect("few") % 5) / 4;
+                    push(&mut pending, &mut work, back + later, Pending::LookBack(number, answer));
                 }
                 Pending::Reach(Command::Start { calls, .. }) => {
                     twin.requests.push(calls.len());
