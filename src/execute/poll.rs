@@ -24,13 +24,34 @@ const SHARE_OF_AGE: f64 = 0.08;
 const SHORTEST: Duration = Duration::from_millis(250);
 /// ... and at most this.
 const LONGEST: Duration = Duration::from_secs(2);
-/// If it is known how long the way took before, the first look comes after this share of that: a little early, so that
-/// a duration that was recorded too long shows as such, and is mended.
+/// If it is known how long the way took before, it is looked at after this share of that, so that a duration that was
+/// recorded too long shows as such, and is mended, and so that its end is known to lie after this look ...
 const SHARE_BEFORE_FIRST_LOOK: f64 = 0.96;
-/// Around the moment at which it is expected, this share of the expected duration lies between two looks ...
+/// ... unless another look has taken it along since this share ...
+const SHARE_NEAR_FIRST_LOOK: f64 = 0.9;
+/// ... and then so much later than it is expected, so that an early record does not call for a third look ...
+const SHARE_AFTER_EXPECTED: f64 = 1.005;
+/// ... or so much, where many are on their way: then one look finds several that are expected about then.
+const SHARE_AFTER_EXPECTED_OF_MANY: f64 = 1.01;
+/// If siblings that were changed in the same way have told how long it takes, the first look comes after this share of
+/// the shortest of their ways ...
+const SHARE_BEFORE_FIRST_LOOK_AS_SIBLINGS: f64 = 0.94;
+/// ... and between two looks lies this share of the age.
+const SHARE_OF_AGE_AS_SIBLINGS: f64 = 0.04;
+/// Once it is overdue, this share of the expected duration lies between two looks at first ...
 const SHARE_OF_EXPECTED: f64 = 0.0075;
 /// ... but at least this.
 const SHORTEST_WHEN_EXPECTED: Duration = Duration::from_millis(100);
+/// A look takes along those first that would be due before long.
+const SOON: Duration = LONGEST;
+/// More instances on their way than these are many ...
+const MANY: usize = 50;
+/// ... and more than these are a crowd: they cannot all be looked at as often as one would like.
+const CROWD: usize = 3 * LOOK_LIMIT;
+/// In a crowd, some of each entry are looked at for all of it: at first as soon as anyone, then no more often than this.
+const SHORTEST_IN_A_CROWD: Duration = Duration::from_secs(1);
+/// The others are looked at after this, and then whenever they are twice as old: some may be quicker than the sample.
+const REST: Duration = Duration::from_secs(30);
 /// What is recorded is at least this share of what was seen.
 const SHARE_OF_SEEN: f64 = 0.95;
 /// Instances on their way are looked at at the pace of the quota only as long as so many looks are left in the minute;
@@ -70,9 +91,12 @@ impl Poll {
         self.enter(change, at, false);
     }
 
-    /// Wants a look for the sake of a call, never later than one was wanted before.
+    /// Wants a look for the sake of a call, never later than one was wanted before. One that is under way will do.
     pub(super) fn want_for_call(&mut self, change: usize, at: Moment) {
-        let before = self.watched.get(&change).filter(|watched| !watched.in_flight || watched.wanted_again);
+        let before = self.watched.get(&change);
+        if before.is_some_and(|watched| watched.in_flight && !watched.wanted_again) {
+            return;
+        }
         let at = before.map_or(at, |watched| watched.due.min(at));
         self.enter(change, at, true);
     }
@@ -104,8 +128,8 @@ impl Poll {
     }
 
     /// The instances of a look that is to be sent now, if one is due and the looks of this minute are not used up.
-    /// Those that are due come first; the rest of the batch is filled with others that are watched, because they
-    /// cost nothing more, and then with `others`.
+    /// Those that are due come first, and those that will be soon. The rest of the batch is filled, because that costs
+    /// nothing more, with `others`, and then with those that are watched and due later.
     pub(super) fn next(
         &mut self,
         quota: &mut Quota,
@@ -123,19 +147,14 @@ impl Poll {
         } else {
             return None;
         }
+        let mut batch: Vec<usize> = Vec::with_capacity(LOOK_LIMIT);
         let urgent = self.urgent.iter().take_while(|(due, _)| is_urgent && *due <= now);
-        let watched = urgent.chain(&self.due).take(LOOK_LIMIT);
-        let mut batch: Vec<usize> = watched.map(|(_, change)| *change).collect();
-        for change in &batch {
-            if let Some(mut watched) = self.watched.get(change).copied() {
-                self.leave_queue(*change, watched);
-                watched.in_flight = true;
-                self.watched.insert(*change, watched);
-            }
-        }
+        let soon = self.due.iter().take_while(|(due, _)| *due <= now + SOON);
+        batch.extend(urgent.chain(soon).map(|(_, change)| *change).take(LOOK_LIMIT));
         if batch.len() < LOOK_LIMIT {
             let mut taken: BTreeSet<usize> = batch.iter().copied().collect();
-            for other in others {
+            let later = self.due.iter().skip_while(|(due, _)| *due <= now + SOON).map(|(_, change)| *change);
+            for other in others.chain(later) {
                 if batch.len() == LOOK_LIMIT {
                     break;
                 }
@@ -145,12 +164,29 @@ impl Poll {
                 }
             }
         }
+        for change in &batch {
+            if let Some(mut watched) = self.watched.get(change).copied() {
+                self.leave_queue(*change, watched);
+                watched.in_flight = true;
+                self.watched.insert(*change, watched);
+            }
+        }
         Some(batch)
     }
 
+    /// How many are watched, in words.
+    pub(super) fn density(&self) -> Density {
+        match self.watched.len() {
+            0..=MANY => Density::Few,
+            _ if self.watched.len() <= CROWD => Density::Many,
+            _ => Density::Crowd,
+        }
+    }
+
     /// Whether the next look has room for instances that nobody is waiting to see.
-    pub(super) fn has_room(&self) -> bool {
-        self.due.len() + self.urgent.len() < LOOK_LIMIT
+    pub(super) fn has_room(&self, now: Moment) -> bool {
+        let soon = self.due.iter().take(LOOK_LIMIT).take_while(|(due, _)| *due <= now + SOON).count();
+        soon + self.urgent.len() < LOOK_LIMIT
     }
 
     /// A look has come back. Its instances are watched no more until somebody wants them again; those that were
@@ -212,24 +248,80 @@ impl Poll {
     }
 }
 
+/// What is known of how long a way takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Known {
+    /// Nothing.
+    Nothing,
+    /// So long took the shortest of the siblings that went the same way just now.
+    FromSiblings(Duration),
+    /// So long it took this instance before.
+    Recorded(Duration),
+}
+
+/// How many instances are on their way.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Density {
+    /// So few that each is looked at when it is its time.
+    Few,
+    /// So many that most looks serve several.
+    Many,
+    /// So many that they cannot all be looked at as often as one would like.
+    Crowd,
+}
+
+/// Where an instance stands among those that are on their way.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Place {
+    /// There are few.
+    Apart,
+    /// There are many.
+    Among,
+    /// There is a crowd, and it is one of those that show how far its entry is.
+    Sample,
+    /// There is a crowd, and others show how far its entry is.
+    Crowd,
+}
+
 /// When to look next at an instance that set out at `since`, having just been looked at.
 ///
 /// If it is known how long it took before, the looks begin shortly before that and are close together; the longer it
 /// is overdue, the further they are apart. With nothing known the pause grows with its age. Either way the delay in
 /// noticing stays a small share of the whole.
-pub(super) fn next_look(now: Moment, since: Moment, expected: Option<Duration>) -> Moment {
+pub(super) fn next_look(now: Moment, since: Moment, known: Known, place: Place) -> Moment {
     let age = now.saturating_sub(since);
-    let Some(expected) = expected else { return now + pause(age, SHORTEST) };
-    let first = expected.mul_f64(SHARE_BEFORE_FIRST_LOOK);
-    if age < first {
-        return since + first;
+    match (known, place) {
+        (Known::Nothing, Place::Apart | Place::Among) => now + pause(age, SHARE_OF_AGE, SHORTEST),
+        (Known::Nothing, Place::Sample) if age < SHORTEST => now + SHORTEST,
+        (Known::Nothing, Place::Sample) => now + pause(age, SHARE_OF_AGE, SHORTEST_IN_A_CROWD),
+        (Known::Nothing, Place::Crowd) => now + age.max(REST),
+        (Known::FromSiblings(shortest), _) => {
+            let first = shortest.mul_f64(SHARE_BEFORE_FIRST_LOOK_AS_SIBLINGS);
+            match age < first {
+                true => since + first,
+                false => now + pause(age, SHARE_OF_AGE_AS_SIBLINGS, SHORTEST),
+            }
+        }
+        (Known::Recorded(expected), _) => {
+            if age < expected.mul_f64(SHARE_NEAR_FIRST_LOOK) && place != Place::Crowd {
+                return since + expected.mul_f64(SHARE_BEFORE_FIRST_LOOK);
+            }
+            let shortest = if place == Place::Crowd { SHORTEST_IN_A_CROWD } else { SHORTEST_WHEN_EXPECTED };
+            if age < expected {
+                let share = match place {
+                    Place::Apart => SHARE_AFTER_EXPECTED,
+                    Place::Among | Place::Sample | Place::Crowd => SHARE_AFTER_EXPECTED_OF_MANY,
+                };
+                return since + expected.mul_f64(share).max(expected + SHORTEST_WHEN_EXPECTED);
+            }
+            let close = expected.mul_f64(SHARE_OF_EXPECTED).clamp(shortest, LONGEST);
+            now + pause(age.saturating_sub(expected), SHARE_OF_AGE, close)
+        }
     }
-    let close = expected.mul_f64(SHARE_OF_EXPECTED).clamp(SHORTEST_WHEN_EXPECTED, LONGEST);
-    now + pause(age.saturating_sub(expected), close)
 }
 
-fn pause(age: Duration, shortest: Duration) -> Duration {
-    age.min(LONGEST.mul_f64(1.0 / SHARE_OF_AGE)).mul_f64(SHARE_OF_AGE).clamp(shortest, LONGEST)
+fn pause(age: Duration, share: f64, shortest: Duration) -> Duration {
+    age.min(LONGEST.mul_f64(1.0 / share)).mul_f64(share).clamp(shortest, LONGEST)
 }
 
 /// How long a way took that was seen to have ended by a look sent at `seen`, and not yet by the one before, sent at

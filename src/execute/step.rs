@@ -144,6 +144,11 @@ impl Watch {
     pub(super) fn new(since: Moment, timeout: Duration) -> Self {
         Self { since, deadline: since.saturating_add(timeout), timeout, off_the_way: None }
     }
+
+    /// Whether the last look has not shown the instance off its way.
+    pub(super) fn is_on_the_way(&self) -> bool {
+        self.off_the_way.is_none()
+    }
 }
 
 /// A call that has to be sent again, perhaps.

@@ -43,6 +43,12 @@ impl Quota {
         self.looks.add(now);
     }
 
+    /// Of the instances that a look was sent for, this share had arrived: as far as that goes, it was not in vain, and
+    /// others may follow at once.
+    pub(in crate::execute) fn refund(&mut self, share: f64) {
+        self.allowance = (self.allowance + share).min(BURST);
+    }
+
     /// A look for the sake of a call was sent.
     pub(super) fn spend_for_calls(&mut self, now: Moment) {
         self.looks.add(now);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{LOOK_LIMIT, Poll, Quota, next_look, took};
+use super::{Known, LOOK_LIMIT, Place, Poll, Quota, next_look, took};
 
 fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -11,23 +11,54 @@ fn ms(milliseconds: u64) -> Duration {
 #[test]
 fn the_pause_follows_the_age_within_bounds() {
     for (age, pause) in [(0, 250), (3_000, 250), (10_000, 800), (25_000, 2_000), (600_000, 2_000)] {
-        assert_eq!(next_look(ms(age), ms(0), None), ms(age + pause), "age {age}");
+        let next = next_look(ms(age), ms(0), Known::Nothing, Place::Apart);
+        assert_eq!(next, ms(age + pause), "age {age}");
     }
+    let far = Duration::MAX / 2;
+    assert_eq!(next_look(far, ms(0), Known::Nothing, Place::Apart), far + ms(2_000));
 }
 
 #[test]
 fn a_known_duration_times_the_first_look() {
-    let expected = Some(ms(40_000));
+    let expected = ms(40_000);
+    let next = |now, since| next_look(now, since, Known::Recorded(expected), Place::Apart);
     let first = ms(1_000 + 38_400);
-    assert_eq!(next_look(ms(1_000), ms(1_000), expected), first, "a little before it is expected");
-    assert_eq!(next_look(ms(20_000), ms(1_000), expected), first);
-    assert_eq!(next_look(first, ms(1_000), expected), first + ms(300));
-    assert_eq!(next_look(ms(41_000), ms(1_000), expected), ms(41_300));
-    assert_eq!(next_look(ms(51_000), ms(1_000), expected), ms(51_800), "it is overdue");
-    assert_eq!(next_look(ms(500_000), ms(1_000), expected), ms(502_000));
-    assert_eq!(next_look(ms(960), ms(0), Some(ms(1_000))), ms(1_060));
-    assert_eq!(next_look(ms(0), ms(0), Some(Duration::MAX / 2)), (Duration::MAX / 2).mul_f64(0.96));
-    assert_eq!(next_look(Duration::MAX / 2, ms(0), None), Duration::MAX / 2 + ms(2_000));
+    assert_eq!(next(ms(1_000), ms(1_000)), first, "a little before it is expected");
+    assert_eq!(next(ms(20_000), ms(1_000)), first);
+    assert_eq!(next(first, ms(1_000)), ms(41_200), "a little after it");
+    assert_eq!(next(ms(37_000), ms(1_000)), ms(41_200), "another look has taken it along");
+    let among_many = next_look(first, ms(1_000), Known::Recorded(expected), Place::Among);
+    assert_eq!(among_many, ms(41_400), "with others that are expected about then");
+    assert_eq!(next(ms(41_000), ms(1_000)), ms(41_300));
+    assert_eq!(next(ms(51_000), ms(1_000)), ms(51_800), "it is overdue");
+    assert_eq!(next(ms(500_000), ms(1_000)), ms(502_000));
+    let next = |now, expected| next_look(now, ms(0), Known::Recorded(expected), Place::Apart);
+    assert_eq!(next(ms(960), ms(1_000)), ms(1_100));
+    assert_eq!(next(ms(0), Duration::MAX / 2), (Duration::MAX / 2).mul_f64(0.96));
+}
+
+#[test]
+fn siblings_time_the_first_look_and_the_age_the_others() {
+    let next = |age, shortest| next_look(ms(age), ms(0), Known::FromSiblings(ms(shortest)), Place::Apart);
+    assert_eq!(next(0, 40_000), ms(37_600));
+    assert_eq!(next(37_600, 40_000), ms(37_600 + 1_504));
+    assert_eq!(next(80_000, 40_000), ms(82_000));
+    assert_eq!(next(200, 200), ms(450));
+}
+
+#[test]
+fn in_a_crowd_a_sample_is_looked_at_and_the_others_rest() {
+    let next = |age, known, place| next_look(ms(age), ms(0), known, place);
+    for (age, pause) in [(0, 250), (250, 1_000), (10_000, 1_000), (20_000, 1_600), (60_000, 2_000)] {
+        assert_eq!(next(age, Known::Nothing, Place::Sample), ms(age + pause), "age {age}");
+    }
+    for (age, then) in [(0, 30_000), (30_000, 60_000), (60_000, 120_000)] {
+        assert_eq!(next(age, Known::Nothing, Place::Crowd), ms(then), "age {age}");
+    }
+    let recorded = Known::Recorded(ms(40_000));
+    assert_eq!(next(0, recorded, Place::Sample), ms(38_400));
+    assert_eq!(next(0, recorded, Place::Crowd), ms(40_400), "when nearly all have arrived");
+    assert_eq!(next(40_400, recorded, Place::Crowd), ms(41_400));
 }
 
 #[test]

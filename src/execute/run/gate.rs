@@ -11,10 +11,12 @@ use std::time::Duration;
 use super::pace::Pace;
 use crate::cloud::{Accepted, Advice, BATCH_LIMIT, LOOK_LIMIT, Refusal};
 use crate::execute::ready::StepIndex;
-use crate::execute::step::Moment;
+use crate::execute::step::{FRESH, Moment};
 
 /// Calls that come due within so long of each other travel together.
 const TOGETHER: Duration = Duration::from_millis(20);
+/// While no call was ever refused, looks are made for so many requests ahead.
+const REQUESTS_AHEAD: usize = 16;
 /// That calls wait is said at most once in so long.
 const SAID_FOR: Duration = Duration::from_secs(10);
 
@@ -29,6 +31,8 @@ pub(super) struct Gate {
     parked: Vec<StepIndex>,
     /// Those that wait to be called wait until then for others.
     company_until: Option<Moment>,
+    /// Whether many may travel in one request.
+    travels_together: bool,
     /// When the requests under way were sent, by the first of their steps.
     under_way: BTreeMap<StepIndex, Moment>,
     pace: Pace,
@@ -38,9 +42,10 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// At most `most` calls under way.
-    pub(super) fn new(most: usize) -> Self {
+    /// At most `most` calls under way, each perhaps for many instances.
+    pub(super) fn new(most: usize, travels_together: bool) -> Self {
         Self {
+            travels_together,
             waiting: BTreeSet::new(),
             parked: Vec::new(),
             company_until: None,
@@ -81,7 +86,7 @@ impl Gate {
 
     /// The step that waits in the first place, to travel with another one. None while a whole look is waited for.
     pub(super) fn take(&mut self) -> Option<StepIndex> {
-        if self.parked.len() >= LOOK_LIMIT {
+        if self.parked.len() >= self.most_parked() {
             return None;
         }
         let (_, step) = self.waiting.pop_first()?;
@@ -167,7 +172,14 @@ impl Gate {
     }
 
     fn may_go_at(&self) -> Option<Moment> {
-        self.pace.opens_at().filter(|_| self.parked.len() < LOOK_LIMIT)
+        self.pace.opens_at().filter(|_| self.parked.len() < self.most_parked())
+    }
+
+    /// Looks are made for so many steps ahead: for no more than will be called before the looks are too old.
+    fn most_parked(&self) -> usize {
+        let in_one = if self.travels_together { BATCH_LIMIT } else { 1 };
+        let requests = self.pace.calls_in(FRESH / 2).unwrap_or(REQUESTS_AHEAD);
+        requests.saturating_mul(in_one).max(LOOK_LIMIT)
     }
 }
 
@@ -184,7 +196,7 @@ mod tests {
     }
 
     fn gate(steps: usize) -> Gate {
-        let mut gate = Gate::new(16);
+        let mut gate = Gate::new(16, false);
         for step in 0..steps {
             gate.wait(Reverse(Duration::ZERO), step);
         }

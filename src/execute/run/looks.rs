@@ -6,8 +6,11 @@ use super::{Command, Look, Run, WAIT_FOR_LOOKS};
 use crate::cloud::{LOOK_LIMIT, Refusal};
 use crate::execute::event::{EventKind, Failure};
 use crate::execute::ready::StepIndex;
-use crate::execute::step::{Moment, Phase, Turn, View, WHILE_READYING};
+use crate::execute::step::{FRESH, Moment, Phase, Turn, View, WHILE_READYING};
 use crate::fleet::{Sighting, StoppedMode};
+
+/// Among so many it is chosen what a look takes along.
+const MOST_CANDIDATES: usize = 20 * LOOK_LIMIT;
 
 impl Run<'_> {
     pub(super) fn want(&mut self, change: usize, at: Moment) {
@@ -24,8 +27,8 @@ impl Run<'_> {
         for provider in 0..self.providers.len() {
             let quota = self.providers[provider].quota;
             while self.providers[provider].poll.is_due(&self.quotas[quota], now) {
-                let has_room = self.providers[provider].poll.has_room();
-                let others = if has_room { self.worth_taking_along(provider) } else { Vec::new() };
+                let has_room = self.providers[provider].poll.has_room(now);
+                let others = if has_room { self.worth_taking_along(now, provider) } else { Vec::new() };
                 let poll = &mut self.providers[provider].poll;
                 let Some(changes) = poll.next(&mut self.quotas[quota], now, others.into_iter()) else {
                     break;
@@ -44,8 +47,9 @@ impl Run<'_> {
     }
 
     /// Instances that a look may take along for nothing, because a call is likely to depend on them soon: those that
-    /// wait to be called, and for every group that moves the groups that follow it, with what these come after.
-    fn worth_taking_along(&self, provider: usize) -> Vec<usize> {
+    /// wait to be called, and for every group that moves the groups that follow it, with what these come after. Those
+    /// that were not seen for the longest come first, and those that were seen lately not at all.
+    fn worth_taking_along(&self, now: Moment, provider: usize) -> Vec<usize> {
         let mut others = Vec::with_capacity(2 * LOOK_LIMIT);
         let gates = [&self.providers[provider].starts, &self.providers[provider].stops];
         for gate in gates {
@@ -62,13 +66,41 @@ impl Run<'_> {
             })
         };
         let related = groups.into_iter().flat_map(|group| std::iter::once(group).chain(follows(group)));
-        others.extend(related.flat_map(|group| &self.plan.groups[group].changes).take(4 * LOOK_LIMIT));
+        others.extend(related.flat_map(|group| &self.plan.groups[group].changes).take(MOST_CANDIDATES));
         others.retain(|change| {
+            let seen_at = self.views[*change].as_ref().map(|view| view.asked_at);
             self.provider_of[*change] == provider
-                && self.views[*change].is_some()
-                && self.step_of[*change].is_none_or(|step| self.steps[step].phase != Phase::Calling)
+                && seen_at.is_some_and(|seen_at| now >= seen_at + FRESH / 2)
+                && self.step_of[*change].is_none_or(|step| self.may_be_taken_along(step))
         });
+        if others.len() > LOOK_LIMIT {
+            others.select_nth_unstable_by_key(LOOK_LIMIT, |change| {
+                self.views[*change].as_ref().map(|view| view.asked_at)
+            });
+        }
         others
+    }
+
+    /// The steps among these that wait for looks at their instances.
+    pub(super) fn on_their_way(&self, changes: &[usize]) -> Vec<StepIndex> {
+        let steps = changes.iter().filter_map(|change| self.step_of[*change]);
+        steps.filter(|step| self.steps[*step].is_watched()).collect()
+    }
+
+    /// Looks are spent sparingly where they find nothing new: this one was not, as far as it found what it was sent for.
+    #[expect(clippy::cast_precision_loss, reason = "at most a hundred")]
+    pub(super) fn refund(&mut self, provider: usize, sent_for: &[StepIndex]) {
+        let arrived = sent_for.iter().filter(|step| !self.steps[**step].is_watched()).count();
+        if arrived > 0 {
+            let quota = self.providers[provider].quota;
+            self.quotas[quota].refund(arrived as f64 / sent_for.len() as f64);
+        }
+    }
+
+    /// Whether a look that was sent for others may show its instance: not if one is wanted for its own sake, or if what it
+    /// shows is about to change.
+    fn may_be_taken_along(&self, step: StepIndex) -> bool {
+        !self.steps[step].is_watched() && self.steps[step].phase != Phase::Calling
     }
 
     /// Takes in what a look showed of one instance.

@@ -9,6 +9,7 @@ mod looks;
 mod outset;
 mod pace;
 mod readying;
+mod siblings;
 mod turns;
 
 use std::cmp::Reverse;
@@ -26,6 +27,7 @@ use crate::plan::Plan;
 use crate::probe::Attempt;
 use gate::Gate;
 use readying::Readying;
+use siblings::Siblings;
 
 /// What bounds a run.
 #[derive(Debug, Clone, Default)]
@@ -108,6 +110,8 @@ pub(super) struct Run<'p> {
     completed_at: Vec<Option<Moment>>,
     standings: Vec<Option<Standing>>,
     followers: Vec<Vec<usize>>,
+    /// Of each group.
+    siblings: Vec<Siblings>,
     providers: Vec<Provider>,
     provider_of: Vec<usize>,
     quotas: Vec<Quota>,
@@ -244,10 +248,12 @@ impl Run<'_> {
                 self.providers[look.provider].look_refusal = None;
                 let sightings: HashMap<&InstanceId, &Sighting> =
                     sightings.iter().map(|sighting| (&sighting.id, sighting)).collect();
+                let sent_for: Vec<StepIndex> = self.on_their_way(&look.changes);
                 for change in look.changes {
                     let sighting = sightings.get(&self.plan.changes[change].key.id).copied();
                     self.see(now, look.asked_at, change, sighting);
                 }
+                self.refund(look.provider, &sent_for);
             }
             Err(refusal) => self.look_failed(now, &look, refusal),
         }

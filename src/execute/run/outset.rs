@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::readying::Readying;
-use super::{Gate, Limits, Provider, Run};
+use super::{Gate, Limits, Provider, Run, Siblings};
 use crate::execute::event::{Action, Event, EventKind, How};
 use crate::execute::poll::{Poll, Quota};
 use crate::execute::ready::{Ready, ReadyGroup, ReadyStage};
@@ -83,6 +83,11 @@ impl<'p> Run<'p> {
                 chain: chains[index],
             });
         }
+        let siblings = plan.groups.iter().map(|group| {
+            let own = group.changes.iter().filter_map(|change| step_of[*change]);
+            Siblings::new(own.filter_map(|step| steps[step].expected))
+        });
+        let siblings = siblings.collect();
         let (providers, provider_of, quotas) = providers(plan, origin, limits);
         let slots = limits.parallelism.map(NonZeroUsize::get);
         let mut run = Self {
@@ -98,6 +103,7 @@ impl<'p> Run<'p> {
             completed_at: vec![None; plan.changes.len()],
             standings: vec![None; plan.groups.len()],
             followers,
+            siblings,
             providers,
             provider_of,
             quotas,
@@ -260,8 +266,8 @@ fn providers(plan: &Plan, origin: Moment, limits: &Limits) -> (Vec<Provider>, Ve
                 quota,
                 look_refusal: None,
                 calls_wait_until: Moment::ZERO,
-                starts: Gate::new(most),
-                stops: Gate::new(most),
+                starts: Gate::new(most, bounds.batch_above > 0),
+                stops: Gate::new(most, bounds.batch_above > 0),
                 batch_above: bounds.batch_above,
             });
             providers.len() - 1

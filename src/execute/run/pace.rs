@@ -142,6 +142,16 @@ impl Pace {
         self.closed
     }
 
+    /// How many calls go in so long, if anything is known of the limit.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a positive number of calls, rounded"
+    )]
+    pub(super) fn calls_in(&self, span: Duration) -> Option<usize> {
+        self.speed().map(|speed| (speed * span.as_secs_f64()) as usize)
+    }
+
     /// Until when no call is made, whatever is answered.
     pub(super) fn closed_until(&self) -> Moment {
         self.closed_until

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Run;
 use crate::execute::event::{Action, EventKind, Failure, How};
-use crate::execute::poll::{next_look, took};
+use crate::execute::poll::took;
 use crate::execute::ready::StepIndex;
 use crate::execute::step::{Moment, Phase, Step, Turn};
 use crate::fleet::{Address, OnFailure, OnNoStock, StopMode, StoppedMode};
@@ -25,7 +25,7 @@ impl Run<'_> {
         match turn {
             Turn::Look(at) => self.want(change, at),
             Turn::Poll(watch) => {
-                let next = next_look(now, watch.since, self.steps[step].expected);
+                let next = self.next_look(now, step, &watch);
                 self.want(change, next.min(watch.deadline.max(now)));
             }
             Turn::Queue => match self.ready.skipped_by(step) {
@@ -50,6 +50,9 @@ impl Run<'_> {
             }
             Turn::Done(how) => {
                 let took = self.took(step, how);
+                if let Some(took) = took {
+                    self.tell_siblings(now, step, took);
+                }
                 match self.readiness_of(step) {
                     Some(readiness) => self.ready_up(now, step, how, took, readiness),
                     None => self.complete(now, step, how, took),
@@ -192,6 +195,7 @@ impl Run<'_> {
         self.gate(step).forget(rank, step);
         self.steps[step].phase = Phase::Ended;
         self.readying.forget(step);
+        self.leave_siblings(step);
         self.unfinished -= 1;
         self.providers[self.provider_of[change]].poll.forget(change);
     }

@@ -1,5 +1,6 @@
 //! What a run says of itself: the numbers and names in its events.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::sketch::Sketch;
@@ -7,7 +8,7 @@ use super::twin::{Blind, Fate, Machine, Play, Played, fleet, id, ms, plan_for, p
 use crate::cloud::{Advice, Refusal};
 use crate::execute::event::EventKind;
 use crate::execute::{Action, How, Outcome};
-use crate::fleet::{Desired, Goal, Power, StopMode, StoppedMode, Strength};
+use crate::fleet::{AtOnce, Desired, Goal, Power, StopMode, StoppedMode, Strength};
 use crate::plan::Plan;
 
 fn db(goal: Goal) -> Desired {
@@ -119,8 +120,52 @@ fn a_known_duration_spares_looks() {
     let unknown = play(&plan, twin.clone(), &Play::default());
     let expected = |_: &crate::plan::Change| Some(secs(60));
     let known = play(&plan, twin, &Play { expected: Some(&expected), ..Play::default() });
-    assert!(known.twin.looks.len() <= 8 && unknown.twin.looks.len() > 20);
+    assert!(unknown.twin.looks.len() > 20);
+    assert_eq!(known.twin.looks.len(), 2, "one shortly before, one shortly after");
     assert!(known.ended_at < secs(61), "{:?}", known.ended_at);
+}
+
+#[test]
+fn a_duration_that_was_recorded_wrongly_is_mended() {
+    let desired = db(Goal::Running);
+    // What was recorded much too long is mended little by little: a boot may have been quick by chance.
+    for (takes, runs) in [(30, 16), (55, 3), (59, 2), (60, 1), (61, 1), (70, 1), (120, 1)] {
+        let twin = fleet(&desired, &Power::Stopped, secs(takes));
+        let plan = plan_for(&desired, &twin);
+        let mut recorded = secs(60);
+        for _ in 0..runs {
+            let expected = |_: &crate::plan::Change| Some(recorded);
+            let played = play(&plan, twin.clone(), &Play { expected: Some(&expected), ..Play::default() });
+            let (.., took, _, _) = completion(&played);
+            recorded = took.expect("there was a call");
+        }
+        let off = recorded.as_secs_f64() / secs(takes).as_secs_f64() - 1.0;
+        assert!(off.abs() < 0.025, "{takes} s, after {runs} runs: {recorded:?}");
+    }
+}
+
+#[test]
+fn siblings_tell_one_another_how_long_it_takes() {
+    let one_by_one = |entry: &mut crate::fleet::Entry| {
+        entry.at_once = NonZeroU32::new(1).map(AtOnce::Count);
+    };
+    let desired = Sketch::new().entry("app", Goal::Running, 10, &[]).with(one_by_one).desired();
+    let twin = fleet(&desired, &Power::Stopped, secs(60));
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin.clone(), &Play::default());
+    assert!(played.report.meets_every_goal(&plan));
+    let looks_between =
+        |from, to| played.twin.looks.iter().filter(|(at, _)| secs(from) <= *at && *at < secs(to)).count();
+    assert!(looks_between(0, 60) > 20, "nothing is known of the first");
+    assert!(looks_between(250, 600) <= 7 * 6, "of the others it is: {}", looks_between(250, 600));
+
+    // Where they are not alike, nothing can be learnt.
+    let mut unlike = twin;
+    for (position, machine) in unlike.machines.values_mut().enumerate() {
+        *machine = Machine::new(Power::Stopped, secs(if position % 2 == 0 { 20 } else { 60 }));
+    }
+    let played = play(&plan, unlike, &Play::default());
+    assert!(played.ended_at < secs(10 * 42), "{:?}", played.ended_at);
 }
 
 fn outcomes(plan: &Plan, played: &Played) -> Vec<(String, Option<Outcome>)> {
