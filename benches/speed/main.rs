@@ -16,6 +16,10 @@ mod cost;
 #[cfg(target_os = "linux")]
 mod goal;
 #[cfg(target_os = "linux")]
+mod layers;
+#[cfg(target_os = "linux")]
+mod limit;
+#[cfg(target_os = "linux")]
 mod makespan;
 #[cfg(target_os = "linux")]
 mod planning;
@@ -42,9 +46,10 @@ fn main() -> anyhow::Result<()> {
     {
         return cost::tell(program, arguments);
     }
-    let parts: [(&str, Measure); 3] = [
+    let parts: [(&str, Measure); 4] = [
         ("planning", planning::measure_all),
         ("makespan", makespan::measure_all),
+        ("limit", limit::measure_all),
         ("wall", wall::measure_all),
     ];
     if let Some(unknown) = words.iter().find(|word| parts.iter().all(|(name, _)| name != word)) {

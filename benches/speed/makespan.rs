@@ -1,319 +1,253 @@
-//! How long an apply takes beside the longest chain of boots, which no program can beat, and how often it looks.
+//! How long an apply takes beside what no program can beat, how late it notices that a boot has ended, and how often
+//! it looks.
 //!
-//! Random graphs are started through the executor in made-up time, against a cloud in memory: 100 ms for a call, 50 ms
-//! for a look. First nobody knows how long anything takes; then the record does; then it does, but each boot takes up
-//! to a tenth more or less than before.
+//! Graphs of several shapes are started through the executor in made-up time, against a cloud in memory: 100 ms for a
+//! call, 50 ms for a look. First nobody knows how long anything takes; then the record does, from two applies before;
+//! then it does, but each boot takes up to a tenth more or less than before.
+//!
+//! No program can beat the longest chain of boots; nor all boots together shared among the slots; nor, where so many
+//! calls a second are let through and each start is a call, the time until the last call and the shortest boot. The
+//! slots and the limit are so few that they force twice the longest chain. Beside them stands what an ideal program
+//! would take that knows all boots and loses no time: by the longest chain first, and first come, first served. Where
+//! many wait for one, as in the diamonds, slots and calls go unused whatever the program: there the ideal one is the
+//! better measure.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
+pub(crate) mod memory;
+pub(crate) mod run;
+pub(crate) mod shape;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{anyhow, ensure};
-use jiff::Timestamp;
-use powerform::cloud::{Accepted, Advice, Cloud, Clouds, Found, Refusal, Search, StartRequest, StopRequest};
-use powerform::config::{self, Source};
-use powerform::execute::{EventKind, Execution, Limits, Report, execute};
-use powerform::fleet::{Desired, InstanceId, InstanceKey, Power, ProviderAlias, Region, Selector, Sighting};
-use powerform::observe::observe;
-use powerform::plan::{Change, plan};
-use powerform::probe::{Attempt, NotReady, Prober};
-use tokio::time::{Instant, sleep};
+use powerform::execute::{CallBounds, Limits};
 
+use self::memory::{Limit, Memory};
+use self::run::{Known, desired};
+use self::shape::{Graph, Order, Shape};
 use super::goal::Goal;
 
 const CALL: Duration = Duration::from_millis(100);
-const LOOK: Duration = Duration::from_millis(50);
-/// How many graphs of which size.
-const GRAPHS: [(usize, u64); 2] = [(60, 200), (1_000, 20)];
+/// How many graphs of which size of each shape.
+const GRAPHS: [(usize, u64); 3] = [(60, 20), (1_000, 3), (10_000, 1)];
+
+/// What an apply is bounded by besides the longest chain.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Bounded {
+    Nothing,
+    Slots,
+    Rate,
+}
 
 /// Starts every graph in every way.
 pub(crate) fn measure_all() -> anyhow::Result<Vec<Goal>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
-    println!("\nmakespan / longest chain, over random graphs");
+    println!("\nmakespan / what no program can beat, the worst of each row's graphs");
     println!(
-        "{:>9} {:>6}  {:<24} {:>7} {:>7} {:>14} {:>9} {:>12}",
-        "instances", "graphs", "durations", "median", "worst", "of the limit", "looks", "looks/min"
+        "{:<8} {:>6} {:<12} {:>6} {:>7} {:>8} {:>8} {:>9} {:>10} {:>10} {:>11} {:>10}",
+        "bounded",
+        "size",
+        "shape",
+        "graphs",
+        "unknown",
+        "recorded",
+        "10 % off",
+        "delay (*)",
+        "looks (**)",
+        "looks/min",
+        "ideal chain",
+        "ideal come"
     );
-    for (size, graphs) in GRAPHS {
-        let mut rows = [
-            Row::new("unknown", 1.10),
-            Row::new("recorded", 1.02),
-            // No promise: it shows what a record is worth that is a little off.
-            Row::new("recorded, 10 % off", f64::NAN),
-        ];
-        for seed in 0..graphs {
-            runtime.block_on(one_graph(size, seed, &mut rows))?;
-        }
-        for row in rows {
-            row.show(size, graphs);
+    let mut worst = [(Bounded::Nothing, 1.02), (Bounded::Slots, 1.05), (Bounded::Rate, 1.05)]
+        .map(|(bounded, most)| (bounded, most, Row::default()));
+    for (bounded, _, all) in &mut worst {
+        for (size, graphs) in GRAPHS {
+            // A limit that binds fewer than these lets through less than five calls a second.
+            if *bounded == Bounded::Rate && size < 10_000 {
+                continue;
+            }
+            for shape in Shape::ALL {
+                let mut row = Row::default();
+                for seed in 0..graphs {
+                    one_graph(shape, size, seed, *bounded, &mut row)?;
+                }
+                row.show(*bounded, size, shape, graphs);
+                all.take_in(&row);
+            }
         }
     }
-    println!("the limit is 1.10 (unknown) or 1.02 (recorded) times the longest chain, plus one second");
-    Ok(Vec::new())
+    println!(
+        "(*) recorded: the latest notice, over 2 % of the boot or 250 ms; (**) recorded: over those of a 1 s tick"
+    );
+    let mut goals = Vec::new();
+    for (bounded, most, row) in &worst {
+        let name = bounded.name();
+        goals.push(Goal::new(format!("makespan, recorded, {name}"), *most, "", row.recorded));
+        if *bounded != Bounded::Nothing {
+            let name = format!("makespan, recorded, {name}, over the ideal");
+            goals.push(Goal::new(name, *most, "", row.over_ideal));
+        }
+        if *bounded == Bounded::Nothing {
+            goals.push(Goal::new("makespan, unknown, over 1.10 x + 1 s", 1.0, "", row.unknown_of_limit));
+            goals.push(Goal::new("latest notice of a boot's end, over 2 % or 250 ms", 1.0, "", row.delay));
+            goals.push(Goal::new("boots noticed later than that, share", 0.0, "", row.late));
+            goals.push(Goal::new("looks, over those of a 1 s tick", 1.0, "", row.looks));
+        }
+        goals.push(Goal::new(format!("looks in the busiest minute, {name}"), 120.0, "", row.busiest));
+    }
+    Ok(goals)
 }
 
-/// What came of one way of knowing, over all graphs.
+impl Bounded {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Slots => "slots",
+            Self::Rate => "rate",
+        }
+    }
+}
+
+/// The worst of several graphs.
+#[derive(Debug, Default)]
 struct Row {
-    durations: &'static str,
-    factor: f64,
-    ratios: Vec<f64>,
-    worst_of_limit: f64,
-    looks: usize,
-    minutes: f64,
+    unknown: f64,
+    unknown_of_limit: f64,
+    recorded: f64,
+    off: f64,
+    over_ideal: f64,
+    delay: f64,
+    late: f64,
+    looks: f64,
+    busiest: f64,
+    ideal_by_chain: f64,
+    ideal_as_they_come: f64,
 }
 
 impl Row {
-    fn new(durations: &'static str, factor: f64) -> Self {
-        Self { durations, factor, ratios: Vec::new(), worst_of_limit: f64::NAN, looks: 0, minutes: 0.0 }
+    fn take_in(&mut self, other: &Self) {
+        for (mine, others) in [
+            (&mut self.unknown, other.unknown),
+            (&mut self.unknown_of_limit, other.unknown_of_limit),
+            (&mut self.recorded, other.recorded),
+            (&mut self.off, other.off),
+            (&mut self.over_ideal, other.over_ideal),
+            (&mut self.delay, other.delay),
+            (&mut self.late, other.late),
+            (&mut self.looks, other.looks),
+            (&mut self.busiest, other.busiest),
+            (&mut self.ideal_by_chain, other.ideal_by_chain),
+            (&mut self.ideal_as_they_come, other.ideal_as_they_come),
+        ] {
+            *mine = mine.max(others);
+        }
     }
 
-    fn add(&mut self, run: &Run, chain: Duration) {
-        let (took, chain) = (run.took.as_secs_f64(), chain.as_secs_f64());
-        self.ratios.push(took / chain);
-        self.worst_of_limit = self.worst_of_limit.max(took / (self.factor * chain + 1.0));
-        self.looks += run.looks;
-        self.minutes += took / 60.0;
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "numbers for people")]
-    fn show(mut self, size: usize, graphs: u64) {
-        self.ratios.sort_by(f64::total_cmp);
-        let median = self.ratios.get(self.ratios.len() / 2).copied().unwrap_or(f64::NAN);
-        let worst = self.ratios.last().copied().unwrap_or(f64::NAN);
-        let of_limit = match self.factor.is_nan() {
-            true => "-".to_owned(),
-            false => format!("{:.3}", self.worst_of_limit),
-        };
-        let looks = self.looks as f64;
+    fn show(&self, bounded: Bounded, size: usize, shape: Shape, graphs: u64) {
         println!(
-            "{size:>9} {graphs:>6}  {:<24} {median:>7.3} {worst:>7.3} {of_limit:>14} {:>9.1} {:>12.1}",
-            self.durations,
-            looks / graphs as f64,
-            looks / self.minutes
+            "{:<8} {size:>6} {:<12} {graphs:>6} {:>7.3} {:>8.3} {:>8.3} {:>9.4} {:>10.2} {:>10.0} {:>11.3} {:>10.3}",
+            bounded.name(),
+            shape.name(),
+            self.unknown,
+            self.recorded,
+            self.off,
+            self.late,
+            self.looks,
+            self.busiest,
+            self.ideal_by_chain,
+            self.ideal_as_they_come
         );
     }
 }
 
-async fn one_graph(size: usize, seed: u64, rows: &mut [Row; 3]) -> anyhow::Result<()> {
+#[expect(clippy::cast_precision_loss, reason = "ratios for people")]
+fn one_graph(shape: Shape, size: usize, seed: u64, bounded: Bounded, row: &mut Row) -> anyhow::Result<()> {
     let mut random = fastrand::Rng::with_seed(seed);
-    let (yaml, needs) = graph(size, &mut random);
-    let source = Source { name: "graph".to_owned(), text: yaml.into_bytes() };
-    let desired = config::read(&[source]).map_err(|_| anyhow!("the graph has problems"))?.desired;
-    let boots: Vec<Duration> = (0..size).map(|_| Duration::from_millis(random.u64(15_000..90_000))).collect();
-    let off: Vec<Duration> = boots.iter().map(|boot| boot.mul_f64(0.9 + 0.2 * random.f64())).collect();
+    let graph = shape.graph(size, &mut random);
+    let off = Graph {
+        needs: graph.needs.clone(),
+        boots: graph.boots.iter().map(|boot| boot.mul_f64(0.9 + 0.2 * random.f64())).collect(),
+    };
+    let setting = Setting::of(bounded, &graph);
+    let bound = setting.bound(&graph).as_secs_f64();
 
-    let [unknown, recorded, recorded_off] = rows;
-    let first = run(&desired, &boots, &HashMap::new()).await?;
-    unknown.add(&first, longest_chain(&needs, &boots));
-    let second = run(&desired, &boots, &first.learnt).await?;
-    recorded.add(&second, longest_chain(&needs, &boots));
-    let third = run(&desired, &off, &first.learnt).await?;
-    recorded_off.add(&third, longest_chain(&needs, &off));
+    let unknown = setting.apply(&graph, &Known::new())?;
+    let recorded = setting.apply(&graph, &unknown.learnt)?;
+    let recorded = setting.apply(&graph, &recorded.learnt)?;
+    let other = setting.apply(&off, &recorded.learnt)?;
+    let slots = setting.limits.parallelism.map_or(size, NonZeroUsize::get);
+    let ideal = |order| graph.ideal(slots, setting.calls_a_second.unwrap_or(f64::MAX), order);
+    let by_chain = ideal(Order::LongestChainFirst);
+    let ratio = |took: Duration| took.as_secs_f64() / bound;
+    row.take_in(&Row {
+        unknown: ratio(unknown.took),
+        unknown_of_limit: unknown.took.as_secs_f64() / (1.10 * bound + 1.0),
+        recorded: ratio(recorded.took),
+        off: other.took.as_secs_f64() / setting.bound(&off).as_secs_f64(),
+        over_ideal: recorded.took.as_secs_f64() / by_chain.as_secs_f64(),
+        delay: recorded.worst_delay,
+        late: recorded.late as f64 / size as f64,
+        looks: recorded.looks.len() as f64 / recorded.looks_of_a_tick as f64,
+        busiest: [&unknown, &recorded, &other].map(run::Run::busiest_minute).into_iter().max().unwrap_or(0)
+            as f64,
+        ideal_by_chain: ratio(by_chain),
+        ideal_as_they_come: ratio(ideal(Order::FirstCome)),
+    });
     Ok(())
 }
 
-/// Every instance needs up to three of those before it, most of them near.
-fn graph(size: usize, random: &mut fastrand::Rng) -> (String, Vec<Vec<usize>>) {
-    let mut yaml = "stack: graph\nprovider: { region: cn-hangzhou }\ninstances:\n".to_owned();
-    let mut all_needs = Vec::with_capacity(size);
-    for position in 0..size {
-        let mut needs: Vec<usize> = (0..random.usize(..=3))
-            .filter(|_| position > 0)
-            .map(|_| position - 1 - random.usize(..position.min(size / 4)))
-            .collect();
-        needs.sort_unstable();
-        needs.dedup();
-        let names: Vec<String> = needs.iter().map(|need| format!("n{need}")).collect();
-        let _ = writeln!(
-            yaml,
-            "  n{position}: {{ id: {}, status: Running, depends_on: [{}], timeouts: {{ start: 5m }} }}",
-            id(position),
-            names.join(", ")
-        );
-        all_needs.push(needs);
-    }
-    (yaml, all_needs)
+/// What bounds the applies of a graph.
+struct Setting {
+    limits: Limits,
+    calls_a_second: Option<f64>,
 }
 
-fn id(position: usize) -> String {
-    format!("i-{position:020}")
-}
-
-/// The longest time that boots take one after the other: what the apply cannot be quicker than.
-fn longest_chain(needs: &[Vec<usize>], boots: &[Duration]) -> Duration {
-    let mut ends: Vec<Duration> = Vec::with_capacity(boots.len());
-    for (needs, boot) in needs.iter().zip(boots) {
-        let begin = needs.iter().filter_map(|need| ends.get(*need)).max().copied().unwrap_or_default();
-        ends.push(begin + *boot);
-    }
-    ends.into_iter().max().unwrap_or_default()
-}
-
-struct Run {
-    took: Duration,
-    looks: usize,
-    /// What a record would say afterwards.
-    learnt: HashMap<InstanceKey, Duration>,
-}
-
-async fn run(
-    desired: &Desired,
-    boots: &[Duration],
-    known: &HashMap<InstanceKey, Duration>,
-) -> anyhow::Result<Run> {
-    let cloud = Arc::new(Memory::new(boots));
-    let clouds: Clouds<Memory> = BTreeMap::from([(ProviderAlias::main(), Arc::clone(&cloud))]);
-    let looked_at = Instant::now();
-    let observation = observe(desired, &clouds, &BTreeMap::new(), Timestamp::UNIX_EPOCH).await;
-    let plan = plan(desired, None, &observation.actual)?;
-    ensure!(plan.tally().start == boots.len(), "not everything is to be started");
-    let looks_of_the_plan = cloud.looks();
-
-    let began = Instant::now();
-    let expected = |change: &Change| known.get(&change.key).copied();
-    let mut report = Report::default();
-    let mut learnt = HashMap::new();
-    let execution =
-        Execution { plan: &plan, age: looked_at.elapsed(), limits: Limits::default(), expected: &expected };
-    execute(execution, &clouds, &Arc::new(Unasked), std::future::pending(), |event| {
-        report.hear(&event);
-        if let EventKind::Completed { change, took: Some(took), .. } = event.kind {
-            learnt.insert(plan.changes[change].key.clone(), took);
+impl Setting {
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a small positive number of slots"
+    )]
+    fn of(bounded: Bounded, graph: &Graph) -> Self {
+        let twice = 2.0 * graph.longest_chain().as_secs_f64();
+        let singly = CallBounds { batch_above: 0, ..CallBounds::default() };
+        match bounded {
+            Bounded::Nothing => Self { limits: Limits::default(), calls_a_second: None },
+            Bounded::Slots => {
+                let slots = NonZeroUsize::new((graph.work().as_secs_f64() / twice) as usize);
+                let parallelism = slots.or(Some(NonZeroUsize::MIN));
+                Self { limits: Limits { parallelism, ..Limits::default() }, calls_a_second: None }
+            }
+            Bounded::Rate => {
+                let calls_a_second = graph.boots.len() as f64 / twice;
+                Self { limits: Limits::of_main(singly), calls_a_second: Some(calls_a_second) }
+            }
         }
-    })
-    .await;
-    let took = began.elapsed();
-    ensure!(report.meets_every_goal(&plan), "not everything was started");
-    ensure!(cloud.every_machine_was_started_once(), "a machine was started twice");
-    Ok(Run { took, looks: cloud.looks() - looks_of_the_plan, learnt })
-}
-
-/// A cloud whose machines boot in made-up time.
-struct Memory {
-    region: Region,
-    park: Mutex<Park>,
-}
-
-#[derive(Default)]
-struct Park {
-    machines: HashMap<InstanceId, Machine>,
-    looks: usize,
-}
-
-struct Machine {
-    boots_for: Duration,
-    /// When its starts were accepted.
-    starts: Vec<Instant>,
-}
-
-impl Memory {
-    fn new(boots: &[Duration]) -> Self {
-        let machines = boots
-            .iter()
-            .enumerate()
-            .map(|(position, boot)| {
-                let id = InstanceId::new(&id(position)).expect("an instance id");
-                (id, Machine { boots_for: *boot, starts: Vec::new() })
-            })
-            .collect();
-        let region = Region::new("cn-hangzhou").expect("a region");
-        Self { region, park: Mutex::new(Park { machines, looks: 0 }) }
     }
 
-    fn park<T>(&self, work: impl FnOnce(&mut Park) -> T) -> T {
-        work(&mut self.park.lock().expect("one thread"))
-    }
-
-    fn looks(&self) -> usize {
-        self.park(|park| park.looks)
-    }
-
-    fn every_machine_was_started_once(&self) -> bool {
-        self.park(|park| park.machines.values().all(|machine| machine.starts.len() == 1))
-    }
-}
-
-impl Memory {
-    fn accept(&self, id: &InstanceId, now: Instant) -> Result<Accepted, Refusal> {
-        let machine =
-            self.park(|park| park.machines.get_mut(id).map(|machine| machine.starts.push(now)).is_some());
-        if machine { Ok(Accepted::default()) } else { Err(refusal(id)) }
-    }
-}
-
-fn refusal(id: &InstanceId) -> Refusal {
-    Refusal::new(Advice::Final, format!("{id} is never stopped here, or not there at all"))
-}
-
-/// No entry has a readiness, so nothing is asked.
-struct Unasked;
-
-impl Prober for Unasked {
-    async fn attempt(&self, _: Attempt) -> Result<(), NotReady> {
-        Ok(())
-    }
-}
-
-impl Search for Memory {
-    async fn find(&self, _: &Selector) -> Result<Vec<Found>, Refusal> {
-        Err(Refusal::new(Advice::Final, "every instance is named"))
-    }
-}
-
-impl Cloud for Memory {
-    fn region(&self) -> &Region {
-        &self.region
-    }
-
-    async fn describe(&self, ids: &[InstanceId]) -> Result<Vec<Sighting>, Refusal> {
-        sleep(LOOK / 2).await;
-        let now = Instant::now();
-        let sightings = self.park(|park| {
-            park.looks += 1;
-            let see = |id: &InstanceId| {
-                let machine = park.machines.get(id)?;
-                let power = match machine.starts.first() {
-                    None => Power::Stopped,
-                    Some(started) if now - *started < machine.boots_for => Power::Starting,
-                    Some(_) => Power::Running,
-                };
-                Some(Sighting::plain(id.clone(), power))
-            };
-            ids.iter().filter_map(see).collect()
+    /// What no program can beat.
+    #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
+    fn bound(&self, graph: &Graph) -> Duration {
+        let by_slots = self.limits.parallelism.map(|slots| graph.work().div_f64(slots.get() as f64));
+        let by_rate = self.calls_a_second.map(|rate| {
+            // A bucket that is full at first lets that many through at once.
+            let calls = graph.boots.len() as f64 - rate.max(1.0);
+            let shortest = graph.boots.iter().min().copied().unwrap_or_default();
+            Duration::from_secs_f64(calls / rate) + shortest
         });
-        sleep(LOOK / 2).await;
-        Ok(sightings)
+        [Some(graph.longest_chain()), by_slots, by_rate].into_iter().flatten().max().unwrap_or_default()
     }
 
-    async fn start(&self, request: StartRequest) -> Result<Accepted, Refusal> {
-        sleep(CALL / 2).await;
-        let answer = self.accept(&request.id, Instant::now());
-        sleep(CALL / 2).await;
-        answer
-    }
-
-    async fn stop(&self, request: StopRequest) -> Result<Accepted, Refusal> {
-        Err(refusal(&request.id))
-    }
-
-    async fn start_many(&self, requests: Vec<StartRequest>) -> Vec<(InstanceId, Result<Accepted, Refusal>)> {
-        sleep(CALL / 2).await;
-        let now = Instant::now();
-        let answers = requests.into_iter().map(|request| {
-            let answer = self.accept(&request.id, now);
-            (request.id, answer)
-        });
-        let answers = answers.collect();
-        sleep(CALL / 2).await;
-        answers
-    }
-
-    async fn stop_many(&self, requests: Vec<StopRequest>) -> Vec<(InstanceId, Result<Accepted, Refusal>)> {
-        let refused = requests.into_iter().map(|request| {
-            let answer = Err(refusal(&request.id));
-            (request.id, answer)
-        });
-        refused.collect()
+    fn apply(&self, graph: &Graph, known: &Known) -> anyhow::Result<run::Run> {
+        let desired = desired(graph.yaml())?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+        runtime.block_on(async {
+            let cloud = Arc::new(Memory::new(&graph.boots, CALL));
+            if let Some(rate) = self.calls_a_second {
+                cloud.limit(Limit::bucket(rate));
+            }
+            run::run(&desired, &cloud, self.limits.clone(), known).await
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! Terraform on as many `terraform_data` in as many layers, which ask nobody: what a plan that has nothing to do costs
 //! it, and a first apply. Nothing where no `terraform` binary is found.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -9,8 +10,7 @@ use anyhow::ensure;
 use tempfile::TempDir;
 
 use super::cost::Cost;
-
-const LAYERS: usize = 10;
+use super::layers;
 
 /// A plan of so many that are as wanted. The state is written here, as an apply would have left it: to make it by an
 /// apply of 10,000 takes an hour.
@@ -40,12 +40,10 @@ fn folder(size: usize) -> anyhow::Result<Option<TempDir>> {
     }
     let folder = tempfile::tempdir()?;
     let mut text = String::new();
-    for number in 0..size {
+    for (number, needs) in layers::needs(size).into_iter().enumerate() {
         let _ = writeln!(text, "resource \"terraform_data\" \"s{number}\" {{\n  input = {number}");
-        if let Some(need) = need(size, number) {
-            let _ = writeln!(text, "  depends_on = [terraform_data.s{need}]");
-        }
-        text.push_str("}\n");
+        let needs: Vec<String> = needs.iter().map(|need| format!("terraform_data.s{need}")).collect();
+        let _ = writeln!(text, "  depends_on = [{}]\n}}", needs.join(", "));
     }
     std::fs::write(folder.path().join("main.tf"), text)?;
     let begun = terraform(folder.path()).args(["init", "-input=false"]).output()?;
@@ -53,22 +51,19 @@ fn folder(size: usize) -> anyhow::Result<Option<TempDir>> {
     Ok(Some(folder))
 }
 
-fn need(size: usize, number: usize) -> Option<usize> {
-    let layer = (size / LAYERS).max(1);
-    let below = (number / layer).checked_sub(1)?;
-    Some(below * layer + number % layer)
-}
-
 fn state(size: usize) -> anyhow::Result<String> {
-    let resources: Vec<serde_json::Value> = (0..size)
-        .map(|number| {
-            // Terraform records all that one depends on, not only the nearest.
-            let mut dependencies = Vec::new();
-            let mut next = need(size, number);
-            while let Some(need_of_it) = next {
-                dependencies.push(format!("terraform_data.s{need_of_it}"));
-                next = need(size, need_of_it);
-            }
+    // Terraform records all that one depends on, not only the nearest.
+    let mut all_needs: Vec<BTreeSet<usize>> = Vec::with_capacity(size);
+    for needs in layers::needs(size) {
+        let further = needs.iter().flat_map(|need| all_needs[*need].iter().copied());
+        all_needs.push(further.chain(needs.iter().copied()).collect());
+    }
+    let resources: Vec<serde_json::Value> = all_needs
+        .into_iter()
+        .enumerate()
+        .map(|(number, needs)| {
+            let dependencies: Vec<String> =
+                needs.iter().map(|need| format!("terraform_data.s{need}")).collect();
             serde_json::json!({
                 "mode": "managed",
                 "type": "terraform_data",

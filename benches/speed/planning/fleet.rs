@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use crate::layers;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -18,7 +19,6 @@ use powerform::fleet::{
 use powerform::state::document;
 
 pub(super) const STACK: &str = "bench";
-const LAYERS: usize = 10;
 
 /// What the plan finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,19 +63,7 @@ pub(super) struct Fleet {
 
 impl Fleet {
     pub(super) fn new(size: usize) -> Self {
-        let mut random = fastrand::Rng::with_seed(7);
-        let layer = size.div_ceil(LAYERS).max(1);
-        let needs = (0..size)
-            .map(|position| {
-                let Some(below) = (position / layer).checked_sub(1) else { return Vec::new() };
-                let mut needs: Vec<usize> =
-                    (0..random.usize(1..=3)).map(|_| below * layer + random.usize(..layer)).collect();
-                needs.sort_unstable();
-                needs.dedup();
-                needs
-            })
-            .collect();
-        Self { needs }
+        Self { needs: layers::needs(size) }
     }
 
     /// The configuration, written as a generator of inventories writes it.
