@@ -51,7 +51,7 @@ pub(crate) fn measure_all() -> anyhow::Result<Vec<Goal>> {
         "unknown",
         "recorded",
         "10 % off",
-        "delay (*)",
+        "late (*)",
         "looks (**)",
         "looks/min",
         "ideal chain",
@@ -75,9 +75,8 @@ pub(crate) fn measure_all() -> anyhow::Result<Vec<Goal>> {
             }
         }
     }
-    println!(
-        "(*) recorded: the latest notice, over 2 % of the boot or 250 ms; (**) recorded: over those of a 1 s tick"
-    );
+    println!("(*) recorded: share noticed more than 2 % of the boot, or 250 ms, late");
+    println!("(**) recorded: over those that a 1 s tick would send");
     let mut goals = Vec::new();
     for (bounded, most, row) in &worst {
         let name = bounded.name();

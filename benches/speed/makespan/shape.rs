@@ -159,12 +159,22 @@ impl Graph {
         let mut paid_until = Duration::ZERO;
         let one = Duration::from_secs_f64(1.0 / starts_a_second);
         loop {
-            while moving.len() < slots
-                && let Some((.., position)) = ready.pop()
-            {
-                paid_until = paid_until.max(now) + one;
-                let started_at = now.max(paid_until.saturating_sub(Duration::from_secs(1)));
-                moving.push(Reverse((started_at + self.boots[position], position)));
+            let mut let_through_at = None;
+            while moving.len() < slots && !ready.is_empty() {
+                let paid = paid_until.max(now) + one;
+                let at = paid.saturating_sub(Duration::from_secs(1));
+                if at > now {
+                    let_through_at = Some(at);
+                    break;
+                }
+                let Some((.., position)) = ready.pop() else { break };
+                paid_until = paid;
+                moving.push(Reverse((now + self.boots[position], position)));
+            }
+            let next_end = moving.peek().map(|Reverse((ended_at, _))| *ended_at);
+            if let Some(at) = let_through_at.filter(|at| next_end.is_none_or(|end| *at < end)) {
+                now = at;
+                continue;
             }
             let Some(Reverse((ended_at, position))) = moving.pop() else { return now };
             now = ended_at;
