@@ -139,7 +139,13 @@ pub(super) fn read<'s>(source: usize, text: Text<'s>, findings: &mut Findings) -
         Ok(node) => Some(node),
         Err(error) => {
             let at = error.location().map_or(Span::new(0, 0), |location| place_of_error(text.text, location));
-            findings.add(explain::explain(&error, At::here(source, at.moved(text.offset))));
+            let is_variable = explain::is_at_a_variable(text.text, at);
+            let at = At::here(source, at.moved(text.offset));
+            findings.add(if is_variable {
+                explain::unquoted_variable(at)
+            } else {
+                explain::explain(&error, at)
+            });
             None
         }
     }

@@ -4,7 +4,7 @@ use serde_saphyr::Error;
 use serde_saphyr::budget::BudgetBreach;
 
 use super::DEEPEST;
-use crate::config::problem::{At, Finding};
+use crate::config::problem::{At, Finding, Span};
 
 /// What to do about the mistakes that are made most: part of the parser's message, and the advice.
 const ADVICE: &[(&str, &str)] = &[
@@ -53,6 +53,18 @@ pub(super) fn explain(error: &Error, at: At) -> Finding {
         Error::Eof { .. } => Finding::error(at, "the file ends too early"),
         other => syntax(&without_place(&other.to_string()), at),
     }
+}
+
+/// Whether the library stumbled over the brace of a `${`.
+pub(super) fn is_at_a_variable(text: &str, at: Span) -> bool {
+    let around = text.split_at_checked(at.start as usize);
+    around.is_some_and(|(before, after)| before.ends_with('$') && after.starts_with('{'))
+}
+
+/// What is said then.
+pub(super) fn unquoted_variable(at: At) -> Finding {
+    Finding::error(at, "this is not valid YAML: a variable stands between brackets or braces without quotes")
+        .help("put the value in quotes, like \"${var.name}\": there the braces of a variable mean something to YAML")
 }
 
 fn syntax(message: &str, at: At) -> Finding {
