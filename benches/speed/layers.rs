@@ -1,7 +1,8 @@
 //! The graph that powerform and Terraform are compared on: ten layers, each instance with one to three needs in the
 //! layer below.
 
-const LAYERS: usize = 10;
+/// How many layers it has.
+pub(crate) const LAYERS: usize = 10;
 
 /// For each instance the positions of those it needs: the same for the same size, every time.
 pub(crate) fn needs(size: usize) -> Vec<Vec<usize>> {

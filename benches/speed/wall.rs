@@ -16,12 +16,12 @@ use powerform::simulator::{LogEvent, read_log};
 
 use super::cost::Cost;
 use super::goal::Goal;
+use super::layers::{self, LAYERS};
 use super::terraform;
 
 const SIZES: [usize; 2] = [1_000, 10_000];
 /// Terraform's first apply of more takes minutes: its time grows faster than their number.
 const APPLIED_BY_TERRAFORM: usize = 1_000;
-const LAYERS: usize = 10;
 /// `/proc/PID/stat` counts in hundredths of a second.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -153,19 +153,13 @@ fn account(size: usize) -> String {
 }
 
 fn configuration(size: usize, address: &str) -> String {
-    let mut random = fastrand::Rng::with_seed(7);
-    let layer = (size / LAYERS).max(1);
     let mut text = format!(
         "stack: bench\nprovider: {{ region: cn-hangzhou, endpoint: \"http://{address}\" }}\ninstances:\n"
     );
-    for number in 0..size {
+    for (number, needs) in layers::needs(size).into_iter().enumerate() {
         let _ = write!(text, "  s{number:06}: {{ id: i-bp1{number:015x}, status: Running");
-        if let Some(below) = (number / layer).checked_sub(1) {
-            let mut needs: Vec<String> = (0..random.usize(1..=3))
-                .map(|_| format!("s{:06}", below * layer + random.usize(..layer)))
-                .collect();
-            needs.sort_unstable();
-            needs.dedup();
+        if !needs.is_empty() {
+            let needs: Vec<String> = needs.iter().map(|need| format!("s{need:06}")).collect();
             let _ = write!(text, ", depends_on: [{}]", needs.join(", "));
         }
         text.push_str(" }\n");

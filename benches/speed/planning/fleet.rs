@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::layers;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::cpu_time;
+use crate::layers;
 use powerform::aliyun::response::decode_instances;
 use powerform::cloud::{Accepted, Advice, Cloud, Found, Refusal, Search, StartRequest, StopRequest};
 use powerform::fleet::{
