@@ -24,7 +24,7 @@ pub(super) struct Siblings {
     shortest: Duration,
     longest: Duration,
     /// Whether they are expected to arrive at about the same time, if anything is known.
-    pub(super) are_alike: bool,
+    are_alike: bool,
 }
 
 impl Siblings {
@@ -34,7 +34,7 @@ impl Siblings {
             .fold((Duration::MAX, Duration::ZERO), |(shortest, longest), one| {
                 (shortest.min(one), longest.max(one))
             });
-        Self { are_alike: longest.as_secs_f64() <= shortest.as_secs_f64() * ALIKE, ..Self::default() }
+        Self { are_alike: are_alike(shortest, longest), ..Self::default() }
     }
 
     fn arrive(&mut self, took: Duration) {
@@ -44,9 +44,16 @@ impl Siblings {
     }
 
     fn known(&self) -> Known {
-        let alike = self.longest <= self.shortest.mul_f64(ALIKE);
-        if self.arrived >= ENOUGH && alike { Known::FromSiblings(self.shortest) } else { Known::Nothing }
+        match self.arrived >= ENOUGH && are_alike(self.shortest, self.longest) {
+            true => Known::FromSiblings(self.shortest),
+            false => Known::Nothing,
+        }
     }
+}
+
+/// In seconds, because the shortest of none is longer than can be multiplied.
+fn are_alike(shortest: Duration, longest: Duration) -> bool {
+    longest.as_secs_f64() <= shortest.as_secs_f64() * ALIKE
 }
 
 impl Run<'_> {
@@ -59,11 +66,9 @@ impl Run<'_> {
     pub(super) fn next_look(&mut self, now: Moment, step: StepIndex, watch: &Watch) -> Moment {
         let Step { change, expected, ref phase, .. } = self.steps[step];
         let recorded = expected.map(Known::Recorded);
-        if !matches!(phase, Phase::Awaiting(_)) {
-            return next_look(now, watch.since, recorded.unwrap_or(Known::Nothing), Place::Apart);
-        }
+        let is_awaited = matches!(phase, Phase::Awaiting(_));
         let density = self.providers[self.provider_of[change]].poll.density();
-        let Some(siblings) = self.siblings_of(step) else {
+        let Some(siblings) = self.siblings_of(step).filter(|_| is_awaited) else {
             return next_look(now, watch.since, recorded.unwrap_or(Known::Nothing), Place::Apart);
         };
         if siblings.sample.len() < SAMPLE {
