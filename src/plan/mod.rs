@@ -3,6 +3,7 @@
 //! Pure: nothing here waits, asks the network, reads the clock, or knows how a plan is shown. The plan is plain data;
 //! `render` and `execute` both read it, and execution chooses nothing that is not written here.
 
+mod course;
 mod decide;
 mod hold_up;
 mod limits;
@@ -28,10 +29,11 @@ use crate::fleet::{
     Readiness, Region, Seen, StackName, StopMode, StopPolicy, StoppedMode, Strength, Timeouts,
 };
 
+pub use course::{Course, Remainder, Stand, moving_groups};
 pub use decide::plan;
 pub use limits::Excess;
 pub use order::{Cycle, remaining_chains};
-pub use outlook::{Chain, Outlook, moving_groups};
+pub use outlook::{Chain, Outlook};
 pub use refuse::{keep_refusals, refuse, spare_own_machine};
 pub use request::Request;
 pub use saved::{SavedPlan, Shape};

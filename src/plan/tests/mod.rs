@@ -1,6 +1,7 @@
 //! Decisions about small worlds, as tables, and laws that hold for every world.
 
 mod chains;
+mod course;
 mod laws;
 mod limits;
 mod order;
