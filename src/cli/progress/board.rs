@@ -4,23 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::estimate::Estimate;
+use super::steps::Steps;
 use crate::execute::{Action, Event, EventKind, How};
 use crate::fleet::duration::Words;
-use crate::fleet::{Address, InstanceId, Power, StoppedMode};
-use crate::plan::{Outlook, Plan, Verdict};
+use crate::fleet::{Power, StoppedMode};
+use crate::plan::Plan;
 use crate::render::words;
 
 /// A fold over the events of an apply.
 #[derive(Debug)]
 pub(super) struct Board {
-    /// By position in the plan.
-    subjects: Vec<Subject>,
-    /// By position in the plan's groups.
-    groups: Vec<Group>,
+    steps: Steps,
     parallelism: Option<NonZeroUsize>,
-    expected: Expected,
+    estimate: Estimate,
     now: Duration,
-    steps: usize,
+    /// How many steps there are.
+    all: usize,
     done: usize,
     failed: usize,
     skipped: usize,
@@ -28,44 +28,6 @@ pub(super) struct Board {
     moving: BTreeMap<usize, Moving>,
     /// The same by age, so that the oldest are found without looking at all.
     by_age: BTreeSet<(Duration, usize)>,
-}
-
-#[derive(Debug)]
-struct Subject {
-    address: Address,
-    id: InstanceId,
-    group: Option<usize>,
-    /// What it was when the plan was made.
-    seen: Option<Power>,
-    /// What the instance has to be before it can be called.
-    first: Option<&'static str>,
-    /// How long earlier steps like this took.
-    expected: Option<Duration>,
-    /// Whether its turn has not come yet.
-    is_waiting: bool,
-    /// Whether it has not ended yet.
-    is_open: bool,
-}
-
-/// The steps of an entry.
-#[derive(Debug)]
-struct Group {
-    /// The groups that it comes after.
-    after: Vec<usize>,
-    /// How many of its instances may be in transition at a time.
-    at_once: Option<usize>,
-    /// Steps whose turn has not come.
-    waiting: usize,
-    /// Steps that have not ended.
-    open: usize,
-}
-
-/// How long the whole apply is expected to take.
-#[derive(Debug, Clone, Copy)]
-enum Expected {
-    About(Duration),
-    AtLeast(Duration),
-    Unknown,
 }
 
 #[derive(Debug)]
@@ -116,57 +78,12 @@ impl Board {
     /// The board before the first event. `parallelism` says how many instances may be in transition at a time, if that
     /// is limited for all of them together.
     pub(super) fn new(plan: &Plan, parallelism: Option<NonZeroUsize>) -> Self {
-        let subjects: Vec<Subject> = plan
-            .changes
-            .iter()
-            .map(|change| {
-                let (first, is_step) = match &change.verdict {
-                    Verdict::Start { once_stopped, .. } => (once_stopped.then_some("Stopped"), true),
-                    Verdict::Stop { once_running, .. } => (once_running.then_some("Running"), true),
-                    Verdict::Wait { .. } => (None, true),
-                    Verdict::InSync | Verdict::Blocked(_) | Verdict::Release | Verdict::Any => (None, false),
-                };
-                Subject {
-                    address: change.address.clone(),
-                    id: change.key.id.clone(),
-                    group: change.entry.map(|entry| entry.at()),
-                    seen: change.seen.sighting().map(|sighting| sighting.power.clone()),
-                    first,
-                    expected: change.expected,
-                    is_waiting: is_step,
-                    is_open: is_step,
-                }
-            })
-            .collect();
-        let steps = subjects.iter().filter(|subject| subject.is_open).count();
-        let mut groups: Vec<Group> = plan
-            .groups
-            .iter()
-            .map(|group| Group {
-                after: group.after.iter().map(|after| after.group.at()).collect(),
-                at_once: group.at_once.map(|at_once| at_once.get() as usize),
-                waiting: 0,
-                open: 0,
-            })
-            .collect();
-        for subject in subjects.iter().filter(|subject| subject.is_open) {
-            if let Some(group) = subject.group.and_then(|group| groups.get_mut(group)) {
-                group.waiting += 1;
-                group.open += 1;
-            }
-        }
-        let outlook = Outlook::of(plan);
-        let expected = match outlook.longest.takes {
-            Duration::ZERO => Expected::Unknown,
-            takes if parallelism.is_some() || !outlook.unknown.is_empty() => Expected::AtLeast(takes),
-            takes => Expected::About(takes),
-        };
+        let steps = Steps::of(plan);
         Self {
-            subjects,
-            groups,
             parallelism,
-            expected,
+            estimate: Estimate::new(plan, parallelism, |change| steps.stand(change, Duration::ZERO)),
             now: Duration::ZERO,
+            all: steps.open(),
             steps,
             done: 0,
             failed: 0,
@@ -179,7 +96,7 @@ impl Board {
 
     /// How many steps the plan has.
     pub(super) fn steps(&self) -> usize {
-        self.steps
+        self.all
     }
 
     /// How many of them have ended, however they did.
@@ -192,12 +109,19 @@ impl Board {
         self.now = self.now.max(at);
     }
 
+    /// Brings the estimate up to date. Called whenever that may be shown, it costs something about once a second.
+    pub(super) fn estimate(&mut self) {
+        self.estimate.renew(self.now, |change| self.steps.stand(change, self.now));
+    }
+
     /// Takes in one event, and says what is worth a line.
     pub(super) fn hear(&mut self, event: &Event) -> Option<Said> {
         self.now(event.at);
+        self.estimate.age();
         match &event.kind {
             EventKind::Began { change, action } => self.begin(*change, *action, event.at),
             EventKind::Accepted { change, .. } => {
+                self.steps.set_out(*change, event.at);
                 self.moving.get_mut(change)?.phase = Phase::Arriving;
                 None
             }
@@ -221,6 +145,7 @@ impl Board {
             EventKind::Readying { change, probe, answer } => {
                 let name = self.name(*change)?;
                 let waits = words::readying(probe.as_ref(), answer.as_deref());
+                self.steps.come_up(*change, event.at);
                 let moving = self.moving.get_mut(change)?;
                 // Only that it begins is worth a line; the board shows the rest.
                 let is_new = !matches!(moving.phase, Phase::Readying(_));
@@ -229,6 +154,7 @@ impl Board {
                 is_new.then_some(Said { tone: Tone::UnderWay, line })
             }
             EventKind::Moved { change, power } => {
+                self.steps.moved(*change, power.as_ref(), event.at);
                 let moving = self.moving.get_mut(change)?;
                 moving.seen = Some(power.clone());
                 if matches!(moving.phase, Phase::First(first) if power.as_ref().map(Power::word) == Some(first))
@@ -237,7 +163,10 @@ impl Board {
                 }
                 None
             }
-            EventKind::Completed { change, how, power, elapsed, request_id, stopped_mode, .. } => {
+            EventKind::Completed { change, how, power, elapsed, took, request_id, stopped_mode, .. } => {
+                if let Some(took) = took {
+                    self.steps.arrived(*change, *took, event.at);
+                }
                 let name = self.end(*change)?;
                 self.done += 1;
                 let power = words::name(power.word());
@@ -276,6 +205,7 @@ impl Board {
             // Whoever interrupted it knows; what it left is told for each step.
             EventKind::Interrupted => None,
             EventKind::Throttled { action, until } => {
+                self.estimate.throttled();
                 let rest = Words(until.saturating_sub(event.at));
                 let line = format!(
                     "ECS limits the {} calls: they wait until it lets one through, and the next try is in {rest}",
@@ -292,21 +222,9 @@ impl Board {
     }
 
     fn begin(&mut self, change: usize, action: Action, at: Duration) -> Option<Said> {
-        let subject = self.subjects.get_mut(change)?;
-        if !std::mem::replace(&mut subject.is_open, true) {
-            // It is as wanted, and has yet to show that it is ready.
-            self.steps += 1;
-            if let Some(group) = subject.group.and_then(|group| self.groups.get_mut(group)) {
-                group.open += 1;
-            }
-        }
-        let subject = self.subjects.get_mut(change)?;
-        if std::mem::take(&mut subject.is_waiting)
-            && let Some(group) = subject.group.and_then(|group| self.groups.get_mut(group))
-        {
-            group.waiting -= 1;
-        }
-        let subject = self.subjects.get(change)?;
+        // It is as wanted, and has yet to show that it is ready.
+        self.all += usize::from(self.steps.begin(change, action, at));
+        let subject = self.steps.get(change)?;
         let phase = match action {
             Action::Wait => Phase::Arriving,
             Action::Start | Action::Stop => subject.first.map_or(Phase::Calling, Phase::First),
@@ -332,29 +250,24 @@ impl Board {
         if let Some(moving) = self.moving.remove(&change) {
             self.by_age.remove(&(moving.began, change));
         }
-        let subject = self.subjects.get_mut(change)?;
-        let was_waiting = std::mem::take(&mut subject.is_waiting);
-        let was_open = std::mem::take(&mut subject.is_open);
-        if let Some(group) = subject.group.and_then(|group| self.groups.get_mut(group)) {
-            group.waiting -= usize::from(was_waiting);
-            group.open -= usize::from(was_open);
-        }
+        self.steps.end(change);
         self.name(change)
     }
 
     fn name(&self, change: usize) -> Option<String> {
-        self.subjects.get(change).map(|subject| words::address(&subject.address))
+        self.steps.get(change).map(|subject| words::address(&subject.address))
     }
 
     /// `5 of 60 done`.
     pub(super) fn done_of_all(&self) -> String {
-        format!("{} of {} done", self.done, self.steps)
+        format!("{} of {} done", self.done, self.all)
     }
 
     /// How many have not come so far, by how they stand: `10 in transition`, `45 waiting`, `0 failed`.
     pub(super) fn counts(&self) -> Vec<String> {
-        let waiting = self.steps.saturating_sub(self.ended() + self.moving.len());
-        let for_slots = match self.waiting_for_slots() {
+        let waiting = self.all.saturating_sub(self.ended() + self.moving.len());
+        let all_are_taken = self.parallelism.is_some_and(|slots| self.moving.len() >= slots.get());
+        let for_slots = match self.steps.waiting_for_slots(all_are_taken) {
             0 => String::new(),
             number => format!(" ({number} for a slot)"),
         };
@@ -369,29 +282,9 @@ impl Board {
         counts
     }
 
-    /// Steps that nothing keeps from beginning but the number of those that have begun.
-    fn waiting_for_slots(&self) -> usize {
-        let all_are_taken = self.parallelism.is_some_and(|slots| self.moving.len() >= slots.get());
-        let is_for_slots = |group: &&Group| {
-            let are_taken = group.at_once.is_some_and(|slots| group.open - group.waiting >= slots);
-            let before = || group.after.iter().filter_map(|before| self.groups.get(*before));
-            (all_are_taken || are_taken) && before().all(|before| before.open == 0)
-        };
-        let waiting = self.groups.iter().filter(|group| group.waiting > 0);
-        waiting.filter(is_for_slots).map(|group| group.waiting).sum()
-    }
-
     /// How long it has taken, and how long that is expected to be: `8s of about 40s`.
     pub(super) fn time(&self) -> String {
-        let elapsed = self.elapsed();
-        match self.expected {
-            Expected::About(takes) if takes >= self.now => format!("{elapsed} of about {}", whole(takes)),
-            Expected::About(takes) => format!("{elapsed}, longer than the usual {}", whole(takes)),
-            Expected::AtLeast(takes) if takes >= self.now => {
-                format!("{elapsed} of at least {}", whole(takes))
-            }
-            Expected::AtLeast(_) | Expected::Unknown => format!("{elapsed} of an unknown time"),
-        }
+        self.estimate.words(self.now)
     }
 
     /// How long it has taken.
@@ -410,16 +303,16 @@ impl Board {
             .iter()
             .take(most)
             .filter_map(|(_, change)| {
-                let (subject, moving) = (self.subjects.get(*change)?, self.moving.get(change)?);
-                Some((words::address(&subject.address), self.standing(subject, moving)))
+                Some((self.name(*change)?, self.standing(*change, self.moving.get(change)?)))
             })
             .collect()
     }
 
     /// `Starting, 12s of about 40s`.
-    fn standing(&self, subject: &Subject, moving: &Moving) -> String {
+    fn standing(&self, change: usize, moving: &Moving) -> String {
         let age = self.now.saturating_sub(moving.began);
-        let time = match subject.expected.filter(|expected| *expected >= age) {
+        let takes = self.steps.takes(change, moving.began);
+        let time = match takes.filter(|takes| *takes >= age) {
             Some(expected) => format!("{} of about {}", whole(age), whole(expected)),
             None => whole(age).to_string(),
         };
@@ -433,7 +326,7 @@ impl Board {
             Phase::Calling => format!("{doing}, {time}, waits for ECS to take the call"),
             Phase::Again(met) => format!("{doing}, {time}, waits for another try ({met})"),
             Phase::Arriving => format!("{}, {time}", seen.unwrap_or(doing)),
-            Phase::Readying(waits) => format!("Running, {waits}, {}", whole(age)),
+            Phase::Readying(waits) => format!("Running, {waits}, {time}"),
         }
     }
 
@@ -464,7 +357,7 @@ impl Board {
 }
 
 /// A duration to the second: tenths would only flicker.
-fn whole(duration: Duration) -> Words {
+pub(super) fn whole(duration: Duration) -> Words {
     Words(Duration::from_secs(duration.as_secs()))
 }
 

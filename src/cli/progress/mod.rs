@@ -5,7 +5,10 @@
 
 mod board;
 mod display;
+mod estimate;
 mod frame;
+mod siblings;
+mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -112,6 +115,7 @@ impl Progress {
         self.board.now(at);
         match &mut self.output {
             Output::Display(display) => {
+                self.board.estimate();
                 let Size { columns, rows } = display.size();
                 display.draw(frame(&self.board, columns, rows));
             }

@@ -1,3 +1,5 @@
+mod estimate;
+
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -223,7 +225,7 @@ fn on_a_terminal_the_list_keeps_its_place_and_what_ended_scrolls_up() {
     assert_eq!(
         glass.shown(),
         [
-            "[                        ] 0 of 4 done, 1 in transition, 3 waiting, 0 failed; 1s of at least 40s",
+            "[                        ] 0 of 4 done, 1 in transition, 3 waiting, 0 failed; 1s of at least 41s",
             "  db  starting, 1s of about 40s, waits for ECS to take the call",
         ]
     );
@@ -234,8 +236,8 @@ fn on_a_terminal_the_list_keeps_its_place_and_what_ended_scrolls_up() {
     assert_eq!(
         glass.shown(),
         [
-            "[                        ] 0 of 4 done, 2 in transition, 2 waiting, 0 failed; 3s of at least 40s",
-            "  db     Starting, 3s of about 40s",
+            "[                        ] 0 of 4 done, 2 in transition, 2 waiting, 0 failed; 3s of at least 41s",
+            "  db     Starting, 3s of about 41s",
             "  batch  stopping, 1s, waits for ECS to take the call",
         ]
     );
@@ -245,7 +247,7 @@ fn on_a_terminal_the_list_keeps_its_place_and_what_ended_scrolls_up() {
         glass.shown(),
         [
             "db: Running after 4.1s [request 0C2DB2B2]",
-            "[=====>                  ] 1 of 4 done, 1 in transition, 2 waiting, 0 failed; 5s of at least 40s",
+            "[====>                  ] 1 of 4 done, 1 in transition, 2 waiting, 0 failed; 5s of an unknown time",
             "  batch  stopping, 3s, waits for ECS to take the call",
         ]
     );
@@ -477,28 +479,6 @@ fn what_only_a_slot_is_missing_for_is_told_apart_from_what_has_to_come_later() {
     assert_eq!(board.counts()[..2], ["2 in transition", "1 waiting (1 for a slot)"]);
     board.hear(&began(2, 2, Action::Start));
     assert_eq!(board.counts()[..2], ["3 in transition", "0 waiting"]);
-}
-
-#[test]
-fn the_time_is_as_well_known_as_the_durations_are() {
-    let time = |durations: &[Option<u64>], parallelism: usize, now: u64| {
-        let changes = durations.iter().enumerate().map(|(n, expected)| {
-            let mut change =
-                fixtures::change(&format!("a{n}"), Power::Stopped, Goal::Running, fixtures::start());
-            change.expected = expected.map(seconds);
-            change
-        });
-        let plan = fixtures::plan(changes.collect(), &[("a1", "a0", Strength::Hard)]);
-        let mut board = Board::new(&plan, NonZeroUsize::new(parallelism));
-        board.now(seconds(now));
-        board.time()
-    };
-    assert_eq!(time(&[Some(30), Some(40)], 0, 8), "8s of about 1m10s");
-    assert_eq!(time(&[Some(30), Some(40)], 3, 8), "8s of at least 1m10s");
-    assert_eq!(time(&[Some(30), Some(40)], 0, 71), "1m11s, longer than the usual 1m10s");
-    assert_eq!(time(&[Some(30), None], 0, 8), "8s of at least 30s");
-    assert_eq!(time(&[Some(30), None], 0, 31), "31s of an unknown time");
-    assert_eq!(time(&[None, None], 0, 8), "8s of an unknown time");
 }
 
 #[test]
