@@ -8,7 +8,7 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use super::order::in_turn;
-use super::{Chain, Group, Plan, Verdict};
+use super::{Chain, Group, Plan, Sequence, Verdict};
 use crate::fleet::{EntryIndex, Goal};
 
 /// Whether each group has a step towards its goal that others may have to wait for.
@@ -16,7 +16,10 @@ use crate::fleet::{EntryIndex, Goal};
 pub fn moving_groups(plan: &Plan) -> Vec<bool> {
     plan.groups
         .iter()
-        .map(|group| steps(plan, group).any(|at| is_awaited(&plan.changes[at].verdict, group.goal)))
+        .map(|group| {
+            let mut steps = steps(plan, &group.changes);
+            steps.any(|at| is_awaited(&plan.changes[at].verdict, group.goal))
+        })
         .collect()
 }
 
@@ -29,8 +32,8 @@ fn is_awaited(verdict: &Verdict, goal: Goal) -> bool {
     }
 }
 
-fn steps(plan: &Plan, group: &Group) -> impl Iterator<Item = usize> {
-    group.changes.iter().copied().filter(|at| {
+fn steps(plan: &Plan, changes: &[usize]) -> impl Iterator<Item = usize> {
+    changes.iter().copied().filter(|at| {
         let verdict = plan.changes.get(*at).map(|change| &change.verdict);
         matches!(verdict, Some(Verdict::Start { .. } | Verdict::Stop { .. } | Verdict::Wait { .. }))
     })
@@ -44,16 +47,22 @@ pub struct Course {
     legs: Vec<Leg>,
 }
 
-/// The steps of an entry.
+/// The steps of an entry, or where it goes zone by zone, those of one of its zones.
 #[derive(Debug)]
 struct Leg {
     entry: EntryIndex,
-    /// How many legs come before it, one after the other.
+    /// How many entries come before it, one after the other.
     turn: usize,
     /// The legs that it comes after.
     after: Vec<usize>,
+    /// The leg of the zone before, which has to have ended for the time of a pause.
+    zone_before: Option<usize>,
     /// How many of its steps may be under way at a time.
     at_once: usize,
+    /// How long a turn rests between the end of one step and the beginning of the next.
+    pause: Duration,
+    /// Whether the steps go as they stand here. Otherwise those that take longest go first.
+    is_listed: bool,
     /// Their positions in [`Plan::changes`].
     steps: Vec<usize>,
 }
@@ -65,8 +74,8 @@ pub enum Stand {
     Ahead(Option<Duration>),
     /// It is under way, and expected to end then, if that is known. That may have been expected for earlier than now.
     UnderWay(Option<Duration>),
-    /// It has ended.
-    Ended,
+    /// It has ended then. Where it never began that is zero.
+    Ended(Duration),
 }
 
 /// What remains of an apply. Times are since it began; what is not known is taken for nothing.
@@ -94,7 +103,7 @@ impl Course {
         let mut order = Vec::new();
         for at in in_turn(&plan.groups) {
             let group = &plan.groups[at];
-            if steps(plan, group).next().is_some() {
+            if steps(plan, &group.changes).next().is_some() {
                 // What does not move towards its goal holds nobody up.
                 let before =
                     group.after.iter().map(|after| after.group.at()).filter(|before| moving[*before]);
@@ -104,18 +113,30 @@ impl Course {
         }
         // In a large plan it matters that what is looked at one after the other lies side by side.
         order.sort_unstable_by_key(|at| (turns[*at], *at));
-        let mut leg_of = vec![None; plan.groups.len()];
-        let mut legs = Vec::with_capacity(order.len());
+        let mut legs_of = vec![0..0; plan.groups.len()];
+        let mut legs: Vec<Leg> = Vec::with_capacity(order.len());
         for at in order {
             let group = &plan.groups[at];
-            leg_of[at] = moving[at].then_some(legs.len());
-            legs.push(Leg {
-                entry: index(at),
-                turn: turns[at],
-                after: group.after.iter().filter_map(|after| leg_of[after.group.at()]).collect(),
-                at_once: group.at_once.map_or(usize::MAX, |at_once| at_once.get() as usize),
-                steps: steps(plan, group).collect(),
-            });
+            let first = legs.len();
+            for zone in zones(group) {
+                let steps: Vec<usize> = steps(plan, zone).collect();
+                if steps.is_empty() {
+                    continue;
+                }
+                legs.push(Leg {
+                    entry: index(at),
+                    turn: turns[at],
+                    after: group.after.iter().flat_map(|after| legs_of[after.group.at()].clone()).collect(),
+                    zone_before: (legs.len() > first).then(|| legs.len() - 1),
+                    at_once: group.at_once.map_or(usize::MAX, |at_once| at_once.get() as usize),
+                    pause: group.pause,
+                    is_listed: matches!(group.sequence, Some(Sequence::AsListed(_))),
+                    steps,
+                });
+            }
+            if moving[at] {
+                legs_of[at] = first..legs.len();
+            }
         }
         Self { legs }
     }
@@ -123,11 +144,16 @@ impl Course {
     /// The entries that come first, those that come after some of them, and so on; each time in the order of the plan.
     pub(super) fn turns(&self) -> Vec<Vec<EntryIndex>> {
         let turns = self.legs.chunk_by(|one, other| one.turn == other.turn);
-        turns.map(|legs| legs.iter().map(|leg| leg.entry).collect()).collect()
+        let entries = |legs: &[Leg]| {
+            let mut entries: Vec<EntryIndex> = legs.iter().map(|leg| leg.entry).collect();
+            entries.dedup();
+            entries
+        };
+        turns.map(entries).collect()
     }
 
     /// What remains at a moment, by how each step stands, which is named by its position in [`Plan::changes`]. As if ECS
-    /// allowed any number of calls at once; what `at_once` spreads out is counted.
+    /// allowed any number of calls at once; what the turns of an entry spread out is counted.
     #[must_use]
     pub fn remainder(&self, now: Duration, stand: impl Fn(usize) -> Stand) -> Remainder {
         self.follow(now, stand, |_| ()).1
@@ -144,18 +170,22 @@ impl Course {
         let mut all: Vec<Duration> = Vec::with_capacity(self.legs.len());
         let mut open = Open::default();
         for leg in &self.legs {
-            open.take(leg.steps.iter().map(|step| stand(*step)));
+            open.take(leg, leg.steps.iter().map(|step| stand(*step)));
             if !open.is_known {
                 unknown(leg.entry);
             }
-            let begins = leg.after.iter().map(|before| all[*before]).fold(now, Duration::max);
-            whole.steps += open.ahead.len() + open.under_way.len();
-            whole.is_known &= open.is_known;
-            whole.work = whole.work.saturating_add(open.work(now));
-            let (next, ends) = open.spread(leg.at_once, begins);
-            whole.next = [whole.next, next].into_iter().flatten().min();
-            whole.ends = whole.ends.max(ends);
-            all.push(ends);
+            let zone = leg.zone_before.map(|zone| all[zone].saturating_add(leg.pause));
+            let before = leg.after.iter().map(|before| all[*before]).chain(zone);
+            let (next, ends) = open.spread(leg, before.fold(now, Duration::max));
+            let left = open.ahead.len() + open.under_way.len();
+            if left > 0 {
+                whole.steps += left;
+                whole.is_known &= open.is_known;
+                whole.work = whole.work.saturating_add(open.work(now));
+                whole.next = [whole.next, next].into_iter().flatten().min();
+                whole.ends = whole.ends.max(ends);
+            }
+            all.push(ends.max(open.ended));
         }
         (all, whole)
     }
@@ -167,14 +197,28 @@ impl Course {
         let (ends, Remainder { ends: takes, .. }) =
             self.follow(Duration::ZERO, stand, |entry| unknown.push(entry));
         unknown.sort_unstable();
+        unknown.dedup();
         // Of those that end together the first in the order of the plan.
         let rank = |leg: &usize| (ends[*leg], Reverse(self.legs[*leg].entry));
         let end = (0..self.legs.len()).max_by_key(rank).filter(|end| !ends[*end].is_zero());
-        let before = |leg: &usize| self.legs[*leg].after.iter().copied().max_by_key(rank);
+        let before = |leg: &usize| {
+            let Leg { after, zone_before, .. } = &self.legs[*leg];
+            zone_before.or_else(|| after.iter().copied().max_by_key(rank))
+        };
         let mut entries: Vec<EntryIndex> =
             std::iter::successors(end, before).map(|leg| self.legs[leg].entry).collect();
         entries.reverse();
+        entries.dedup();
         (Chain { takes, entries }, unknown)
+    }
+}
+
+/// The instances of a group that may go together.
+fn zones(group: &Group) -> &[Vec<usize>] {
+    match &group.sequence {
+        Some(Sequence::ByZone(zones)) => zones,
+        Some(Sequence::AsListed(listed)) => std::slice::from_ref(listed),
+        None => std::slice::from_ref(&group.changes),
     }
 }
 
@@ -182,28 +226,40 @@ fn index(position: usize) -> EntryIndex {
     EntryIndex(u32::try_from(position).unwrap_or(u32::MAX))
 }
 
-/// The steps of a leg that have not ended.
+/// The steps of a leg, by where they stand.
 #[derive(Debug, Default)]
 struct Open {
     /// What those ahead take.
     ahead: Vec<Duration>,
     /// When those under way end.
     under_way: Vec<Duration>,
-    /// Whether something is known of all of them.
+    /// When turns come free that rest after those that have ended.
+    resting: Vec<Duration>,
+    /// When the last of those that have ended did.
+    ended: Duration,
+    /// Whether something is known of all that have not ended.
     is_known: bool,
 }
 
 impl Open {
     /// Takes in the steps of another leg, instead of those before.
-    fn take(&mut self, steps: impl Iterator<Item = Stand>) {
+    fn take(&mut self, leg: &Leg, steps: impl Iterator<Item = Stand>) {
         self.ahead.clear();
         self.under_way.clear();
+        self.resting.clear();
+        self.ended = Duration::ZERO;
         self.is_known = true;
         for step in steps {
             let (list, time) = match step {
-                Stand::Ended => continue,
                 Stand::Ahead(takes) => (&mut self.ahead, takes),
                 Stand::UnderWay(ends) => (&mut self.under_way, ends),
+                Stand::Ended(at) => {
+                    self.ended = self.ended.max(at);
+                    if !leg.pause.is_zero() && !at.is_zero() {
+                        self.resting.push(at.saturating_add(leg.pause));
+                    }
+                    continue;
+                }
             };
             list.push(time.unwrap_or_default());
             self.is_known &= time.is_some();
@@ -216,26 +272,31 @@ impl Open {
         self.ahead.iter().copied().chain(left).fold(Duration::ZERO, Duration::saturating_add)
     }
 
-    /// When the first of those ahead begins, if any is, and when the last of all ends, where those ahead may begin at a
-    /// moment. Those that take longest go first, as many at a time as may.
-    fn spread(&mut self, at_once: usize, begins: Duration) -> (Option<Duration>, Duration) {
+    /// When the first of those ahead begins, if any is, and when the last of those that have not ended does, where those
+    /// ahead may begin at a moment, as many at a time as may.
+    fn spread(&mut self, leg: &Leg, begins: Duration) -> (Option<Duration>, Duration) {
         let mut last = self.under_way.iter().copied().max().unwrap_or_default();
         let Some(longest) = self.ahead.iter().max() else { return (None, last) };
-        if self.ahead.len() + self.under_way.len() <= at_once {
+        self.resting.retain(|free| *free > begins);
+        if self.ahead.len() + self.under_way.len() + self.resting.len() <= leg.at_once {
             return (Some(begins), last.max(begins.saturating_add(*longest)));
         }
-        self.ahead.sort_unstable_by_key(|takes| Reverse(*takes));
+        if !leg.is_listed {
+            self.ahead.sort_unstable_by_key(|takes| Reverse(*takes));
+        }
+        let mut taken: Vec<Duration> = self.under_way.iter().map(|ends| begins.max(*ends)).collect();
+        taken.iter_mut().for_each(|ends| *ends = ends.saturating_add(leg.pause));
+        taken.append(&mut self.resting);
         // More than that may be under way: what moved before it was called takes no turn.
-        self.under_way.sort_unstable_by_key(|ends| Reverse(*ends));
-        let taken = self.under_way.iter().map(|ends| begins.max(*ends));
-        let turns = taken.chain(std::iter::repeat(begins)).take(at_once);
+        taken.sort_unstable_by_key(|free| Reverse(*free));
+        let turns = taken.into_iter().chain(std::iter::repeat(begins)).take(leg.at_once);
         let mut free_at: BinaryHeap<Reverse<Duration>> = turns.map(Reverse).collect();
         let first = free_at.peek().map(|Reverse(first)| *first);
         for takes in &self.ahead {
             let Reverse(begins) = free_at.pop().unwrap_or_default();
             let ends = begins.saturating_add(*takes);
             last = last.max(ends);
-            free_at.push(Reverse(ends));
+            free_at.push(Reverse(ends.saturating_add(leg.pause)));
         }
         (first, last)
     }

@@ -24,14 +24,15 @@ pub struct Outlook {
 /// Entries that come after one another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Chain {
-    /// What is expected of them together, as far as it is recorded.
+    /// What is expected of them together, as far as it is recorded, with the pauses between their instances.
     pub takes: Duration,
     /// The entries, first to last. What is not recorded of them is taken for nothing.
     pub entries: Vec<EntryIndex>,
 }
 
 impl Outlook {
-    /// The outlook of a plan, as if ECS allowed any number of calls at once. What `at_once` spreads out is counted.
+    /// The outlook of a plan, as if ECS allowed any number of calls at once. What the turns of an entry
+    /// spread out is counted.
     #[must_use]
     pub fn of(plan: &Plan) -> Self {
         let course = Course::of(plan);

@@ -167,7 +167,7 @@ impl Board {
                 if let Some(took) = took {
                     self.steps.arrived(*change, *took, event.at);
                 }
-                let name = self.end(*change)?;
+                let name = self.end(*change, event.at)?;
                 self.done += 1;
                 let power = words::name(power.word());
                 let mut line = match how {
@@ -182,21 +182,21 @@ impl Board {
                 Some(otherwise(line, *stopped_mode))
             }
             EventKind::Failed { change, action, failure, elapsed, .. } => {
-                let name = self.end(*change)?;
+                let name = self.end(*change, event.at)?;
                 self.failed += 1;
                 let explanation = words::failure(failure, *action);
                 let line = format!("{name}: failed after {}: {explanation}", Words(*elapsed));
                 Some(Said { tone: Tone::Bad, line })
             }
             EventKind::Skipped { change, because, root, .. } => {
-                let name = self.end(*change)?;
+                let name = self.end(*change, event.at)?;
                 self.skipped += 1;
                 let line = format!("{name}: skipped: {}", words::skipped(because, root).what);
                 Some(Said { tone: Tone::Caution, line })
             }
             EventKind::NotReached { change, in_transition, .. } => {
                 let begun = self.moving.contains_key(change);
-                let name = self.end(*change)?;
+                let name = self.end(*change, event.at)?;
                 self.left += 1;
                 // What never began needs no line; the summary counts it.
                 let line = format!("{name}: {}", words::left_over(*in_transition).what);
@@ -246,11 +246,11 @@ impl Board {
     }
 
     /// Takes a step off the board, and names its instance.
-    fn end(&mut self, change: usize) -> Option<String> {
+    fn end(&mut self, change: usize, at: Duration) -> Option<String> {
         if let Some(moving) = self.moving.remove(&change) {
             self.by_age.remove(&(moving.began, change));
         }
-        self.steps.end(change);
+        self.steps.end(change, at);
         self.name(change)
     }
 

@@ -43,8 +43,14 @@ enum Stage {
     OnTheWay(Duration),
     /// It has been up since then, and has yet to show that it is ready.
     Up(Duration),
-    /// It has ended, or never was to begin.
-    Ended,
+    /// It ended then; zero if it never began.
+    Ended(Duration),
+}
+
+impl Stage {
+    fn is_open(self) -> bool {
+        !matches!(self, Self::Ended(_))
+    }
 }
 
 /// The steps of an entry.
@@ -74,7 +80,7 @@ impl Steps {
                 }
                 Verdict::Wait { .. } => (None, Action::Wait, Stage::Waiting),
                 Verdict::InSync | Verdict::Blocked(_) | Verdict::Release | Verdict::Any => {
-                    (None, Action::Wait, Stage::Ended)
+                    (None, Action::Wait, Stage::Ended(Duration::ZERO))
                 }
             };
             Subject {
@@ -96,7 +102,7 @@ impl Steps {
             siblings: Siblings::default(),
         });
         let mut steps = Self { subjects: subjects.collect(), groups: groups.collect() };
-        for subject in steps.subjects.iter().filter(|subject| subject.stage != Stage::Ended) {
+        for subject in steps.subjects.iter().filter(|subject| subject.stage.is_open()) {
             if let Some(group) = subject.group.and_then(|group| steps.groups.get_mut(group)) {
                 group.waiting += 1;
                 group.open += 1;
@@ -112,7 +118,7 @@ impl Steps {
 
     /// How many have not ended.
     pub(super) fn open(&self) -> usize {
-        self.subjects.iter().filter(|subject| subject.stage != Stage::Ended).count()
+        self.subjects.iter().filter(|subject| subject.stage.is_open()).count()
     }
 
     /// Its turn has come. Whether it is one more step than the plan has: an instance that is as wanted may have to show
@@ -127,9 +133,9 @@ impl Steps {
         let before = std::mem::replace(&mut subject.stage, stage);
         if let Some(group) = subject.group.and_then(|group| self.groups.get_mut(group)) {
             group.waiting -= usize::from(before == Stage::Waiting);
-            group.open += usize::from(before == Stage::Ended);
+            group.open += usize::from(!before.is_open());
         }
-        before == Stage::Ended
+        !before.is_open()
     }
 
     /// Its call was taken.
@@ -173,12 +179,16 @@ impl Steps {
     }
 
     /// It has ended, however it did.
-    pub(super) fn end(&mut self, change: usize) {
+    pub(super) fn end(&mut self, change: usize, at: Duration) {
         let Some(subject) = self.subjects.get_mut(change) else { return };
-        let before = std::mem::replace(&mut subject.stage, Stage::Ended);
+        let before = subject.stage;
+        if before.is_open() {
+            let at = if before == Stage::Waiting { Duration::ZERO } else { at };
+            subject.stage = Stage::Ended(at);
+        }
         if let Some(group) = subject.group.and_then(|group| self.groups.get_mut(group)) {
             group.waiting -= usize::from(before == Stage::Waiting);
-            group.open -= usize::from(before != Stage::Ended);
+            group.open -= usize::from(before.is_open());
         }
     }
 
@@ -195,12 +205,12 @@ impl Steps {
 
     /// Where a step stands at a moment, and how long it is expected to take, or until when.
     pub(super) fn stand(&self, change: usize, now: Duration) -> Stand {
-        let Some(subject) = self.subjects.get(change) else { return Stand::Ended };
+        let Some(subject) = self.subjects.get(change) else { return Stand::Ended(Duration::ZERO) };
         let (way, ready) = (self.way(subject), self.ready(subject));
         // Of being ready nothing is recorded: where siblings tell nothing, it counts for nothing.
         let takes = way.map(|way| way.saturating_add(ready.unwrap_or_default()));
         let (since, takes, is_recorded) = match subject.stage {
-            Stage::Ended => return Stand::Ended,
+            Stage::Ended(at) => return Stand::Ended(at),
             Stage::Waiting | Stage::Due => return Stand::Ahead(takes),
             Stage::OnTheWay(since) => (since, takes, subject.recorded.is_some()),
             Stage::Up(since) if ready.is_some() => (since, ready, false),
@@ -222,7 +232,7 @@ impl Steps {
         let (since, takes) = match subject.stage {
             Stage::OnTheWay(since) => (since, self.way(subject)?),
             Stage::Up(since) => (since, self.ready(subject)?),
-            Stage::Waiting | Stage::Due | Stage::Ended => (began, self.way(subject)?),
+            Stage::Waiting | Stage::Due | Stage::Ended(_) => (began, self.way(subject)?),
         };
         Some(since.saturating_sub(began).saturating_add(takes))
     }

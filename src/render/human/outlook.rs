@@ -91,11 +91,15 @@ fn part(plan: &Plan, entry: EntryIndex) -> String {
 /// How long it is expected to take, and along what; or what is missing to say so.
 fn time(plan: &Plan, outlook: &Outlook) -> String {
     let chain = chain(plan, &outlook.longest.entries);
-    let takes = format!("{} by recorded durations ({chain})", Words(outlook.longest.takes));
+    let pauses = outlook.longest.entries.iter().filter_map(|index| plan.groups.get(index.at()));
+    let pauses = pauses.filter(|group| group.changes.len() > 1).any(|group| !group.pause.is_zero());
+    let by = if pauses { "recorded durations and pauses" } else { "recorded durations" };
+    let takes = format!("{} by {by} ({chain})", Words(outlook.longest.takes));
     let unknown: Vec<&EntryName> = names(plan, &outlook.unknown).collect();
     match unknown.len() {
         0 => format!("about {takes}."),
-        _ if outlook.longest.takes.is_zero() => {
+        // There may be pauses, but they tell little.
+        _ if plan.changes.iter().all(|change| change.expected.is_none()) => {
             "unknown, because no durations of these are recorded yet.".to_owned()
         }
         number => format!(

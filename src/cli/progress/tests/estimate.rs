@@ -1,11 +1,14 @@
 //! What an apply is expected to take, told as it goes on. Times are in seconds.
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
+
+use proptest::prelude::*;
 
 use super::{at, began, failed, fixtures, seconds};
 use crate::cli::progress::board::Board;
 use crate::execute::{Action, EventKind, Failure, How};
-use crate::fleet::{Goal, Power, Strength};
+use crate::fleet::{Goal, Power, Strength, duration};
 use crate::plan::{Plan, Verdict};
 
 /// Starts of the instances of some entries, with what is recorded of them, each entry after the one before. Without
@@ -331,7 +334,7 @@ fn it_is_made_anew_once_a_second_whatever_happens() {
                 EventKind::NotReached { change, action: Action::Start, in_transition: false },
             )),
         };
-        story.0.now(std::time::Duration::from_millis(now));
+        story.0.now(Duration::from_millis(now));
         story.0.estimate();
         let told = story.0.time();
         let expected = told.split_once(" of about ").expect("an estimate").1.to_owned();
@@ -339,4 +342,74 @@ fn it_is_made_anew_once_a_second_whatever_happens() {
         before = expected;
     }
     assert_eq!(changes, 20, "in 20 seconds");
+}
+
+#[test]
+fn as_long_as_all_goes_as_expected_it_stays_as_it_is() {
+    let mut plan = at_once(1, chain(&[("a", &[Some(10); 3]), ("b", &[Some(20); 2])]));
+    plan.groups.iter_mut().for_each(|group| group.pause = seconds(5));
+    let mut story = Story::of(&plan);
+    let rows = [(0, 0, 10), (15, 1, 10), (30, 2, 10), (40, 3, 20), (65, 4, 20)];
+    for second in 0..85 {
+        for (begins, change, takes) in rows {
+            if second == begins + takes {
+                story.arrives(second, change, takes);
+            }
+        }
+        for (begins, change, _) in rows {
+            if second == begins {
+                story.sets_out(second, change);
+            }
+        }
+        assert_eq!(story.time(second), format!("{} of about 1m25s", story.0.elapsed()));
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_it_is_never_expected_to_be_over_already(
+        recorded in prop::collection::vec(prop::option::of(0u64..100), 6),
+        (slots, parallelism) in (0u32..3, 0usize..4),
+        // So many milliseconds later something happens to an instance.
+        happenings in prop::collection::vec((0u64..30_000, 0usize..7, 0u8..9), 0..60),
+    ) {
+        let plan = at_once(slots, chain(&[("a", &recorded[..3]), ("b", &recorded[3..4]), ("c", &recorded[4..])]));
+        let mut board = Board::new(&plan, NonZeroUsize::new(parallelism));
+        let mut now = 0;
+        for (later, change, what) in happenings {
+            now += later;
+            let (action, address) = (Action::Start, fixtures::address("a[i-a0]"));
+            let completed = |took: Option<u64>| EventKind::Completed {
+                change,
+                action,
+                how: How::Called,
+                power: Power::Running,
+                elapsed: seconds(1),
+                took: took.map(seconds),
+                request_id: None,
+                stopped_mode: None,
+            };
+            board.hear(&at(now, match what {
+                0 | 1 => EventKind::Began { change, action },
+                2 => EventKind::Accepted { change, action, request_id: None },
+                3 => completed(Some(later / 1000)),
+                4 => completed(None),
+                5 => EventKind::Readying { change, probe: None, answer: None },
+                6 => EventKind::Moved { change, power: Some(Power::Starting) },
+                7 => EventKind::Skipped { change, action, because: address.clone(), root: address },
+                _ => EventKind::Throttled { action, until: Duration::from_millis(now) },
+            }));
+            board.estimate();
+            let told = board.time();
+            let read = |text: &str| duration::parse(text).expect("a duration");
+            for bound in [" of about ", " of at least "] {
+                if let Some((elapsed, expected)) = told.split_once(bound) {
+                    prop_assert!(read(expected) >= read(elapsed), "{}", told);
+                }
+            }
+            if let Some((elapsed, expected)) = told.split_once(", longer than the usual ") {
+                prop_assert!(read(expected) <= read(elapsed), "{}", told);
+            }
+        }
+    }
 }

@@ -371,6 +371,17 @@ fn the_order_is_told_in_turns_and_the_time_along_the_longest_chain() {
     plan.changes[5].expected = took(1);
     assert!(outlook(&plan, false).ends_with("Time: about 2m31s by recorded durations (db -> app -> edge)."));
 
+    // Pauses count where something is recorded.
+    let app = |recorded: Option<u64>| {
+        let start = |at: &str| fixtures::change(at, Power::Stopped, Goal::Running, fixtures::start());
+        let mut plan = fixtures::plan(vec![start("app[i-1]"), start("app[i-2]"), start("app[i-3]")], &[]);
+        plan.groups[0].pause = std::time::Duration::from_secs(30);
+        plan.changes.iter_mut().for_each(|change| change.expected = recorded.and_then(took));
+        outlook(&plan, false)
+    };
+    assert_eq!(app(Some(10)), "Time: about 50s by recorded durations and pauses (app).");
+    assert_eq!(app(None), "Time: unknown, because no durations of these are recorded yet.");
+
     // A long chain is told by its ends, many turns by the first ones.
     let entries: Vec<String> = (0..12).map(|at| format!("e{at:02}")).collect();
     let mut changes: Vec<Change> =
