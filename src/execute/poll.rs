@@ -11,6 +11,7 @@ mod quota;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::time::Duration;
 
 pub(super) use quota::Quota;
@@ -24,15 +25,17 @@ const SHARE_OF_AGE: f64 = 0.08;
 const SHORTEST: Duration = Duration::from_millis(250);
 /// ... and at most this.
 const LONGEST: Duration = Duration::from_secs(2);
-/// If it is known how long the way took before, it is looked at after this share of that, so that a duration that was
-/// recorded too long shows as such, and is mended, and so that its end is known to lie after this look ...
-const SHARE_BEFORE_FIRST_LOOK: f64 = 0.96;
-/// ... unless another look has taken it along since this share ...
-const SHARE_NEAR_FIRST_LOOK: f64 = 0.9;
+/// If it is known how long the way took before, it is looked at after these shares of that, because it may be quicker
+/// this time ...
+const SHARES_OF_EXPECTED: [f64; 5] = [0.905, 0.925, 0.945, 0.965, 0.985];
+/// ... unless another look has taken it along so little before, by share or by time ...
+const SHARE_JUST_BEFORE: f64 = 0.01;
+const JUST_BEFORE: Duration = Duration::from_millis(200);
 /// ... and then so much later than it is expected, so that an early record does not call for a third look ...
 const SHARE_AFTER_EXPECTED: f64 = 1.005;
-/// ... or so much, where many are on their way: then one look finds several that are expected about then.
-const SHARE_AFTER_EXPECTED_OF_MANY: f64 = 1.01;
+/// ... or so much, where many are on their way: then one look finds several that are expected about then, and takes along
+/// those that may be quicker.
+const SHARE_AFTER_EXPECTED_OF_MANY: f64 = 1.012;
 /// If siblings that were changed in the same way have told how long it takes, the first look comes after this share of
 /// the shortest of their ways ...
 const SHARE_BEFORE_FIRST_LOOK_AS_SIBLINGS: f64 = 0.94;
@@ -45,7 +48,7 @@ const SHORTEST_WHEN_EXPECTED: Duration = Duration::from_millis(100);
 /// A look takes along those first that would be due before long.
 const SOON: Duration = LONGEST;
 /// More instances on their way than these are many ...
-const MANY: usize = 50;
+const MANY: usize = 10;
 /// ... and more than these are a crowd: they cannot all be looked at as often as one would like.
 const CROWD: usize = 3 * LOOK_LIMIT;
 /// In a crowd, some of each entry are looked at for all of it: at first as soon as anyone, then no more often than this.
@@ -55,7 +58,7 @@ const REST: Duration = Duration::from_secs(30);
 /// What is recorded is at least this share of what was seen.
 const SHARE_OF_SEEN: f64 = 0.95;
 /// Instances on their way are looked at at the pace of the quota only as long as so many looks are left in the minute;
-/// otherwise, and while looks are saved up for a call ...
+/// otherwise, and while looks are saved up for calls ...
 const RESERVE: usize = 10;
 /// ... once in so long.
 const SLOWLY: Duration = Duration::from_secs(2);
@@ -67,7 +70,11 @@ pub(super) struct Poll {
     due: BTreeSet<(Moment, usize)>,
     /// Looks that calls wait for.
     urgent: BTreeSet<(Moment, usize)>,
+    /// Whether these have become more than one look can take, and have not all been sent since.
+    saves_up: bool,
     watched: BTreeMap<usize, Watched>,
+    /// How many were watched when the last look was sent.
+    watched_before: usize,
     /// When instances on their way were last looked at.
     polled_at: Option<Moment>,
     failures: u32,
@@ -110,6 +117,7 @@ impl Poll {
         if !watched.in_flight {
             self.queue(urgent).insert((at, change));
         }
+        self.saves_up = self.urgent.len() > LOOK_LIMIT || (self.saves_up && !self.urgent.is_empty());
     }
 
     fn leave_queue(&mut self, change: usize, watched: Watched) {
@@ -127,9 +135,20 @@ impl Poll {
         }
     }
 
+    /// The instances that are due, those first that calls wait for: as many as a look can take.
+    pub(super) fn due(&self, now: Moment) -> impl Iterator<Item = usize> {
+        due_by(&self.urgent, now).chain(due_by(&self.due, now)).take(LOOK_LIMIT)
+    }
+
+    /// The instances on their way that will be due before long: as many as a look can take.
+    pub(super) fn soon_due(&self, now: Moment) -> impl Iterator<Item = usize> {
+        let soon = (Bound::Excluded((now, usize::MAX)), Bound::Included((now + SOON, usize::MAX)));
+        self.due.range(soon).map(|(_, change)| *change).take(LOOK_LIMIT)
+    }
+
     /// The instances of a look that is to be sent now, if one is due and the looks of this minute are not used up.
-    /// Those that are due come first, and those that will be soon. The rest of the batch is filled, because that costs
-    /// nothing more, with `others`, and then with those that are watched and due later.
+    /// Those that are due come first. The rest of the batch is filled, because that costs nothing more, with `others`,
+    /// and then with those that are watched and due later.
     pub(super) fn next(
         &mut self,
         quota: &mut Quota,
@@ -139,7 +158,9 @@ impl Poll {
         let is_now = |at: Option<Moment>| at.is_some_and(|at| at <= now);
         // Instances on their way are not forgotten over the calls that others wait for.
         let is_urgent = is_now(self.urgent_at(quota)) && !is_now(self.slowly_at(quota));
-        if is_urgent {
+        if is_urgent && self.saves_up {
+            quota.spend_saved(now);
+        } else if is_urgent {
             quota.spend_for_calls(now);
         } else if is_now(self.paced_at(quota)) {
             self.polled_at = Some(now);
@@ -147,21 +168,18 @@ impl Poll {
         } else {
             return None;
         }
+        self.watched_before = self.watched.len();
+        let mut taken = BTreeSet::new();
         let mut batch: Vec<usize> = Vec::with_capacity(LOOK_LIMIT);
-        let urgent = self.urgent.iter().take_while(|(due, _)| is_urgent && *due <= now);
-        let soon = self.due.iter().take_while(|(due, _)| *due <= now + SOON);
-        batch.extend(urgent.chain(soon).map(|(_, change)| *change).take(LOOK_LIMIT));
-        if batch.len() < LOOK_LIMIT {
-            let mut taken: BTreeSet<usize> = batch.iter().copied().collect();
-            let later = self.due.iter().skip_while(|(due, _)| *due <= now + SOON).map(|(_, change)| *change);
-            for other in others.chain(later) {
-                if batch.len() == LOOK_LIMIT {
-                    break;
-                }
-                let in_flight = self.watched.get(&other).is_some_and(|watched| watched.in_flight);
-                if !in_flight && taken.insert(other) {
-                    batch.push(other);
-                }
+        let urgent = due_by(&self.urgent, now).take_while(|_| is_urgent || !self.saves_up);
+        let later = self.due.range((now, 0)..).map(|(_, change)| *change);
+        for change in urgent.chain(due_by(&self.due, now)).chain(others).chain(later) {
+            if batch.len() == LOOK_LIMIT {
+                break;
+            }
+            let in_flight = self.watched.get(&change).is_some_and(|watched| watched.in_flight);
+            if !in_flight && taken.insert(change) {
+                batch.push(change);
             }
         }
         for change in &batch {
@@ -174,11 +192,11 @@ impl Poll {
         Some(batch)
     }
 
-    /// How many are watched, in words.
+    /// How many are watched, in words: with those that are about to be again, after a look has shown them.
     pub(super) fn density(&self) -> Density {
-        match self.watched.len() {
+        match self.watched.len().max(self.watched_before) {
             0..=MANY => Density::Few,
-            _ if self.watched.len() <= CROWD => Density::Many,
+            watched if watched <= CROWD => Density::Many,
             _ => Density::Crowd,
         }
     }
@@ -227,17 +245,23 @@ impl Poll {
     /// When looks for the sake of calls are sent: once there are enough for all of them, or as many as can be saved.
     fn urgent_at(&self, quota: &Quota) -> Option<Moment> {
         let &(due, _) = self.urgent.first()?;
-        Some(due.max(quota.allows_for_calls(self.urgent.len().div_ceil(LOOK_LIMIT))))
+        Some(due.max(match self.saves_up {
+            true => quota.allows_saved(self.urgent.len().div_ceil(LOOK_LIMIT)),
+            false => quota.allows(1).max(quota.evenly()),
+        }))
     }
 
     /// When instances on their way are looked at.
     fn paced_at(&self, quota: &Quota) -> Option<Moment> {
         let slowly = self.slowly_at(quota)?;
-        if !self.urgent.is_empty() {
+        if self.saves_up && !self.urgent.is_empty() {
             return Some(slowly);
         }
         let &(due, _) = self.due.first()?;
-        Some(slowly.min(due.max(quota.paced()).max(quota.allows(1 + RESERVE))))
+        // A look that is full is as good as a look can be, and need not wait for more to come due.
+        let full_at = self.due.iter().nth(LOOK_LIMIT - 1).map_or(Moment::MAX, |(due, _)| *due);
+        let evenly = quota.evenly().min(full_at);
+        Some(slowly.min(due.max(quota.paced()).max(evenly).max(quota.allows(1 + RESERVE))))
     }
 
     /// When they are looked at even if looks are scarce.
@@ -246,6 +270,11 @@ impl Poll {
         let slowly = self.polled_at.map_or(Moment::ZERO, |polled| polled + SLOWLY);
         Some(due.max(slowly).max(quota.allows(1)))
     }
+}
+
+/// The instances of a queue that are due by a moment, those first that have been for longest.
+fn due_by(queue: &BTreeSet<(Moment, usize)>, moment: Moment) -> impl Iterator<Item = usize> {
+    queue.range(..=(moment, usize::MAX)).map(|(_, change)| *change)
 }
 
 /// What is known of how long a way takes.
@@ -303,16 +332,18 @@ pub(super) fn next_look(now: Moment, since: Moment, known: Known, place: Place) 
             }
         }
         (Known::Recorded(expected), _) => {
-            if age < expected.mul_f64(SHARE_NEAR_FIRST_LOOK) && place != Place::Crowd {
-                return since + expected.mul_f64(SHARE_BEFORE_FIRST_LOOK);
+            let soonest = age + expected.mul_f64(SHARE_JUST_BEFORE).max(JUST_BEFORE);
+            let shares = SHARES_OF_EXPECTED.iter().filter(|_| place == Place::Apart);
+            if let Some(first) = shares.map(|share| expected.mul_f64(*share)).find(|first| *first > soonest) {
+                return since + first;
             }
-            let shortest = if place == Place::Crowd { SHORTEST_IN_A_CROWD } else { SHORTEST_WHEN_EXPECTED };
+            let (share, shortest) = match place {
+                Place::Apart => (SHARE_AFTER_EXPECTED, SHORTEST_WHEN_EXPECTED),
+                Place::Among | Place::Sample => (SHARE_AFTER_EXPECTED_OF_MANY, SHORTEST),
+                Place::Crowd => (SHARE_AFTER_EXPECTED_OF_MANY, SHORTEST_IN_A_CROWD),
+            };
             if age < expected {
-                let share = match place {
-                    Place::Apart => SHARE_AFTER_EXPECTED,
-                    Place::Among | Place::Sample | Place::Crowd => SHARE_AFTER_EXPECTED_OF_MANY,
-                };
-                return since + expected.mul_f64(share).max(expected + SHORTEST_WHEN_EXPECTED);
+                return since + expected.mul_f64(share).max(expected + shortest.min(SHORTEST));
             }
             let close = expected.mul_f64(SHARE_OF_EXPECTED).clamp(shortest, LONGEST);
             now + pause(age.saturating_sub(expected), SHARE_OF_AGE, close)

@@ -232,6 +232,27 @@ impl Ready {
         Some(step)
     }
 
+    /// The steps that would go next if slots came free, the next one first.
+    pub(super) fn in_line(&self) -> impl Iterator<Item = StepIndex> {
+        self.offering.iter().flat_map(|(_, group)| self.in_line_of(*group))
+    }
+
+    /// The steps of a group's stage that have not had their turn, the next one first.
+    pub(super) fn in_line_of(&self, group: usize) -> impl Iterator<Item = StepIndex> {
+        let state = &self.groups[group];
+        state.stages[state.stage].queue.iter().copied()
+    }
+
+    /// For how many groups a group waits.
+    pub(super) fn waits_for(&self, group: usize) -> usize {
+        self.groups[group].waits_for
+    }
+
+    /// How many steps of a group have not ended.
+    pub(super) fn unfinished(&self, group: usize) -> usize {
+        self.groups[group].unfinished
+    }
+
     /// When a turn comes free by itself, if one rests.
     pub(super) fn wake_at(&self) -> Option<Moment> {
         self.resting.first().map(|(at, _)| *at)

@@ -7,8 +7,10 @@ use crate::execute::step::Moment;
 
 /// Never more looks than this in any minute ...
 const MOST: usize = 120;
-/// ... and never more of them for calls: the rest is what instances on their way get at least.
-const MOST_FOR_CALLS: usize = 90;
+/// ... and never more of them saved up for calls: the rest is what instances on their way get at least.
+const MOST_SAVED: usize = 90;
+/// Once so many were sent in a minute, the rest is spread out.
+const SPREAD_FROM: usize = 80;
 /// Instances on their way are looked at so often in a row ...
 const BURST: f64 = 15.0;
 /// ... and so often each second in the long run, which leaves a quarter of the looks for calls.
@@ -18,7 +20,7 @@ const LOOKS_PER_SECOND: f64 = 1.5;
 #[derive(Debug)]
 pub(in crate::execute) struct Quota {
     looks: Minute,
-    looks_for_calls: Minute,
+    saved_looks: Minute,
     /// How many looks at instances on their way are allowed in a row, and when that was counted.
     allowance: f64,
     counted_at: Moment,
@@ -28,7 +30,7 @@ impl Quota {
     pub(in crate::execute) fn new(now: Moment) -> Self {
         Self {
             looks: Minute::new(MOST),
-            looks_for_calls: Minute::new(MOST_FOR_CALLS),
+            saved_looks: Minute::new(MOST_SAVED),
             allowance: BURST,
             counted_at: now,
         }
@@ -47,12 +49,23 @@ impl Quota {
     /// others may follow at once.
     pub(in crate::execute) fn refund(&mut self, share: f64) {
         self.allowance = (self.allowance + share).min(BURST);
+        self.looks.hurry(share);
     }
 
-    /// A look for the sake of a call was sent.
+    /// A look for the sake of calls was sent, which took those along that are on their way and were due.
     pub(super) fn spend_for_calls(&mut self, now: Moment) {
         self.looks.add(now);
-        self.looks_for_calls.add(now);
+    }
+
+    /// One of several looks was sent that were saved up for calls.
+    pub(super) fn spend_saved(&mut self, now: Moment) {
+        self.looks.add(now);
+        self.saved_looks.add(now);
+    }
+
+    /// When the next look is to be sent, so that the looks of the minute do not run out, unless many were not in vain.
+    pub(super) fn evenly(&self) -> Moment {
+        self.looks.evenly
     }
 
     /// When so many looks will be allowed at once.
@@ -60,10 +73,10 @@ impl Quota {
         self.looks.allows(looks)
     }
 
-    /// When so many looks for the sake of calls will be allowed at once, or as many as ever are.
-    pub(super) fn allows_for_calls(&self, looks: usize) -> Moment {
-        let looks = looks.min(MOST_FOR_CALLS);
-        self.looks.allows(looks).max(self.looks_for_calls.allows(looks))
+    /// When so many looks that are saved up will be allowed at once, or as many as ever are.
+    pub(super) fn allows_saved(&self, looks: usize) -> Moment {
+        let looks = looks.min(MOST_SAVED);
+        self.looks.allows(looks).max(self.saved_looks.allows(looks))
     }
 
     /// When the next look at instances on their way keeps to the pace of the long run.
@@ -83,11 +96,13 @@ struct Minute {
     most: usize,
     /// The last of them, oldest first, at most `most`.
     sent: VecDeque<Moment>,
+    /// When the next is sent if they are spread out evenly.
+    evenly: Moment,
 }
 
 impl Minute {
     fn new(most: usize) -> Self {
-        Self { most, sent: VecDeque::with_capacity(most) }
+        Self { most, sent: VecDeque::with_capacity(most), evenly: Moment::ZERO }
     }
 
     /// When so many looks, at most `most`, will be allowed at once.
@@ -103,5 +118,19 @@ impl Minute {
             self.sent.pop_front();
         }
         self.sent.push_back(now);
+        let minute_ago = now.saturating_sub(Duration::from_secs(60));
+        let sent = self.sent.iter().rev().take_while(|sent| **sent > minute_ago).count();
+        if sent >= SPREAD_FROM {
+            let looks = (1_u32..).zip(1..=self.most);
+            let pauses = looks.map(|(number, looks)| self.allows(looks).saturating_sub(now) / number);
+            self.evenly = now + pauses.max().unwrap_or_default();
+        }
+    }
+
+    /// The next is sent earlier by this share of the pause.
+    fn hurry(&mut self, share: f64) {
+        if let Some(last) = self.sent.back() {
+            self.evenly = *last + self.evenly.saturating_sub(*last).mul_f64(1.0 - share.clamp(0.0, 1.0));
+        }
     }
 }

@@ -19,22 +19,34 @@ fn the_pause_follows_the_age_within_bounds() {
 }
 
 #[test]
-fn a_known_duration_times_the_first_look() {
+fn a_known_duration_times_the_looks() {
     let expected = ms(40_000);
-    let next = |now, since| next_look(now, since, Known::Recorded(expected), Place::Apart);
-    let first = ms(1_000 + 38_400);
-    assert_eq!(next(ms(1_000), ms(1_000)), first, "a little before it is expected");
-    assert_eq!(next(ms(20_000), ms(1_000)), first);
-    assert_eq!(next(first, ms(1_000)), ms(41_200), "a little after it");
-    assert_eq!(next(ms(37_000), ms(1_000)), ms(41_200), "another look has taken it along");
-    let among_many = next_look(first, ms(1_000), Known::Recorded(expected), Place::Among);
-    assert_eq!(among_many, ms(41_400), "with others that are expected about then");
-    assert_eq!(next(ms(41_000), ms(1_000)), ms(41_300));
-    assert_eq!(next(ms(51_000), ms(1_000)), ms(51_800), "it is overdue");
-    assert_eq!(next(ms(500_000), ms(1_000)), ms(502_000));
-    let next = |now, expected| next_look(now, ms(0), Known::Recorded(expected), Place::Apart);
-    assert_eq!(next(ms(960), ms(1_000)), ms(1_100));
-    assert_eq!(next(ms(0), Duration::MAX / 2), (Duration::MAX / 2).mul_f64(0.96));
+    let next =
+        |age: u64, place| next_look(ms(1_000 + age), ms(1_000), Known::Recorded(expected), place) - ms(1_000);
+    for (age, then) in [
+        (0, 36_200),
+        (20_000, 36_200),
+        // Another look has taken it along.
+        (35_900, 37_000),
+        (36_200, 37_000),
+        (37_000, 37_800),
+        (37_800, 38_600),
+        (38_600, 39_400),
+        (39_400, 40_200),
+        (40_000, 40_300),
+        (50_000, 50_800),
+        (499_000, 501_000),
+    ] {
+        assert_eq!(next(age, Place::Apart), ms(then), "age {age}");
+    }
+    for (age, then) in [(0, 40_480), (39_400, 40_480), (40_480, 40_780), (50_000, 50_800)] {
+        assert_eq!(next(age, Place::Among), ms(then), "age {age}, with others that are expected about then");
+    }
+    let next = |age, expected| next_look(ms(age), ms(0), Known::Recorded(expected), Place::Apart);
+    for (age, then) in [(0, 1_810), (1_810, 2_100), (2_100, 2_200)] {
+        assert_eq!(next(age, ms(2_000)), ms(then), "age {age}");
+    }
+    assert_eq!(next(0, Duration::MAX / 2), (Duration::MAX / 2).mul_f64(0.905));
 }
 
 #[test]
@@ -56,9 +68,10 @@ fn in_a_crowd_a_sample_is_looked_at_and_the_others_rest() {
         assert_eq!(next(age, Known::Nothing, Place::Crowd), ms(then), "age {age}");
     }
     let recorded = Known::Recorded(ms(40_000));
-    assert_eq!(next(0, recorded, Place::Sample), ms(38_400));
-    assert_eq!(next(0, recorded, Place::Crowd), ms(40_400), "when nearly all have arrived");
-    assert_eq!(next(40_400, recorded, Place::Crowd), ms(41_400));
+    assert_eq!(next(0, recorded, Place::Sample), ms(40_480));
+    assert_eq!(next(0, recorded, Place::Crowd), ms(40_480), "when nearly all have arrived");
+    assert_eq!(next(40_480, recorded, Place::Sample), ms(40_780));
+    assert_eq!(next(40_480, recorded, Place::Crowd), ms(41_480));
 }
 
 #[test]
@@ -172,6 +185,24 @@ fn there_are_never_more_than_120_looks_in_any_minute() {
         }
         assert!(sent.len() >= 280, "only {} looks in three minutes", sent.len());
     }
+}
+
+/// Where many small looks are wanted, they are spread over the minute, and none waits for long.
+#[test]
+fn looks_do_not_run_out() {
+    let (mut poll, mut quota) = (Poll::default(), Quota::new(ms(0)));
+    let mut sent: Vec<u64> = Vec::new();
+    for now in (0..240_000).step_by(10) {
+        poll.want_for_call(1, ms(now));
+        if let Some(batch) = poll.next(&mut quota, ms(now), std::iter::empty()) {
+            sent.push(now);
+            poll.came_back(&batch, true);
+        }
+    }
+    let pauses = || sent.windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(pauses().max() <= Some(2_500), "{:?}", pauses().max());
+    let later: Vec<u64> = sent.iter().copied().filter(|at| *at > 120_000).collect();
+    assert!(later.len() >= 200, "{}", later.len());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Which looks a run sends now, and what it learns from them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{Command, Look, Run, WAIT_FOR_LOOKS};
 use crate::cloud::{LOOK_LIMIT, Refusal};
@@ -27,12 +27,12 @@ impl Run<'_> {
         for provider in 0..self.providers.len() {
             let quota = self.providers[provider].quota;
             while self.providers[provider].poll.is_due(&self.quotas[quota], now) {
+                let company = self.company(now, provider);
                 let has_room = self.providers[provider].poll.has_room(now);
                 let others = if has_room { self.worth_taking_along(now, provider) } else { Vec::new() };
                 let poll = &mut self.providers[provider].poll;
-                let Some(changes) = poll.next(&mut self.quotas[quota], now, others.into_iter()) else {
-                    break;
-                };
+                let others = company.into_iter().chain(others);
+                let Some(changes) = poll.next(&mut self.quotas[quota], now, others) else { break };
                 let number = self.next_number;
                 self.next_number += 1;
                 commands.push(Command::Look {
@@ -44,6 +44,55 @@ impl Run<'_> {
                 self.looks.insert(number, Look { provider, changes, asked_at: now });
             }
         }
+    }
+
+    /// What calls depend on next: the instances that are called once those have arrived that a look is sent for, because
+    /// they come after them or have their slots, and what they come after in turn. Seen by the same look, they need no
+    /// other one. Those that are due before long follow, each with what depends on it.
+    fn company(&self, now: Moment, provider: usize) -> Vec<usize> {
+        let poll = &self.providers[provider].poll;
+        let due: Vec<usize> = poll.due(now).collect();
+        let mut arriving: HashMap<usize, usize> = HashMap::new();
+        for group in due.iter().copied().chain(poll.soon_due(now)).filter_map(|change| self.group_of(change))
+        {
+            *arriving.entry(group).or_default() += 1;
+        }
+        let will_close = |group: &usize| {
+            arriving.get(group).is_some_and(|arriving| *arriving >= self.ready.unfinished(*group))
+        };
+        let will_open =
+            |group: &usize| self.needs_of(*group).filter(will_close).count() >= self.ready.waits_for(*group);
+        let mut company = Company { run: self, now, provider, groups: HashSet::new(), changes: Vec::new() };
+        let mut in_line = self.ready.in_line();
+        let soon = poll.soon_due(now).map(|change| (change, Some(change)));
+        for (change, itself) in due.iter().map(|change| (*change, None)).chain(soon) {
+            if due.len() + company.changes.len() >= LOOK_LIMIT {
+                break;
+            }
+            company.changes.extend(itself);
+            in_line.next().into_iter().for_each(|step| company.take_along(step));
+            let Some(group) = self.group_of(change) else { continue };
+            self.ready.in_line_of(group).take(1).for_each(|step| company.take_along(step));
+            for follower in self.followers[group].iter().copied().filter(will_open) {
+                self.ready.in_line_of(follower).take(LOOK_LIMIT).for_each(|step| company.take_along(step));
+            }
+        }
+        company.changes
+    }
+
+    fn group_of(&self, change: usize) -> Option<usize> {
+        self.plan.changes[change].entry.map(|entry| entry.at())
+    }
+
+    fn needs_of(&self, group: usize) -> impl Iterator<Item = usize> {
+        self.plan.groups[group].after.iter().map(|after| after.group.at())
+    }
+
+    fn may_be_shown(&self, now: Moment, provider: usize, change: usize) -> bool {
+        let seen_at = self.views[change].as_ref().map(|view| view.asked_at);
+        self.provider_of[change] == provider
+            && seen_at.is_some_and(|seen_at| now >= seen_at + FRESH / 2)
+            && self.step_of[change].is_none_or(|step| self.may_be_taken_along(step))
     }
 
     /// Instances that a look may take along for nothing, because a call is likely to depend on them soon: those that
@@ -67,12 +116,7 @@ impl Run<'_> {
         };
         let related = groups.into_iter().flat_map(|group| std::iter::once(group).chain(follows(group)));
         others.extend(related.flat_map(|group| &self.plan.groups[group].changes).take(MOST_CANDIDATES));
-        others.retain(|change| {
-            let seen_at = self.views[*change].as_ref().map(|view| view.asked_at);
-            self.provider_of[*change] == provider
-                && seen_at.is_some_and(|seen_at| now >= seen_at + FRESH / 2)
-                && self.step_of[*change].is_none_or(|step| self.may_be_taken_along(step))
-        });
+        others.retain(|change| self.may_be_shown(now, provider, *change));
         if others.len() > LOOK_LIMIT {
             others.select_nth_unstable_by_key(LOOK_LIMIT, |change| {
                 self.views[*change].as_ref().map(|view| view.asked_at)
@@ -199,6 +243,36 @@ impl Run<'_> {
             | Phase::OutOfStock(_)
             | Phase::Readying(_)
             | Phase::Ended => false,
+        }
+    }
+}
+
+/// What a look takes along.
+struct Company<'r, 'p> {
+    run: &'r Run<'p>,
+    now: Moment,
+    provider: usize,
+    /// The groups that others come after and that are in it, as far as they were not seen lately.
+    groups: HashSet<usize>,
+    changes: Vec<usize>,
+}
+
+impl Company<'_, '_> {
+    /// Takes along the instance of a step that waits for its turn, and what it comes after.
+    fn take_along(&mut self, step: StepIndex) {
+        let Self { run, .. } = *self;
+        let change = run.steps[step].change;
+        self.show(change);
+        for need in run.group_of(change).into_iter().flat_map(|group| run.needs_of(group)) {
+            if self.groups.insert(need) {
+                run.plan.groups[need].changes.iter().for_each(|change| self.show(*change));
+            }
+        }
+    }
+
+    fn show(&mut self, change: usize) {
+        if self.run.may_be_shown(self.now, self.provider, change) {
+            self.changes.push(change);
         }
     }
 }

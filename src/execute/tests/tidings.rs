@@ -121,8 +121,35 @@ fn a_known_duration_spares_looks() {
     let expected = |_: &crate::plan::Change| Some(secs(60));
     let known = play(&plan, twin, &Play { expected: Some(&expected), ..Play::default() });
     assert!(unknown.twin.looks.len() > 20);
-    assert_eq!(known.twin.looks.len(), 2, "one shortly before, one shortly after");
+    assert_eq!(known.twin.looks.len(), 6, "from a little before to just after");
     assert!(known.ended_at < secs(61), "{:?}", known.ended_at);
+}
+
+/// Within 2 % of the boot or 250 ms, and by fewer looks than one a second.
+#[test]
+fn a_boot_that_is_a_little_quicker_or_slower_than_before_is_noticed_soon() {
+    let desired = db(Goal::Running);
+    for (expected, takes) in [
+        (60, 55_000),
+        (60, 57_300),
+        (60, 59_900),
+        (60, 60_900),
+        (60, 66_000),
+        (6, 5_500),
+        (3, 3_100),
+        (3, 2_800),
+    ] {
+        let twin = fleet(&desired, &Power::Stopped, ms(takes));
+        let plan = plan_for(&desired, &twin);
+        let known = |_: &crate::plan::Change| Some(secs(expected));
+        let played = play(&plan, twin, &Play { expected: Some(&known), ..Play::default() });
+        let delay = played.ended_at.saturating_sub(ms(takes));
+        // The call and the answer to the look take their time too.
+        let allowed = ms(takes).mul_f64(0.02).max(ms(250)) + ms(150);
+        assert!(delay <= allowed, "{delay:?} after {takes} ms, where {expected} s were expected");
+        let looks = played.twin.looks.len();
+        assert!((looks as u64) < takes / 1_000 + 1, "{looks} looks in {takes} ms");
+    }
 }
 
 #[test]
