@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 pub use event::{Action, Event, EventKind, Failure, How};
@@ -103,18 +103,29 @@ pub async fn execute<C: Cloud + 'static, P: Prober + 'static>(
                 interrupted = true;
                 run.interrupt(now());
             }
-            Some(answer) = work.join_next(), if !work.is_empty() => match answer {
-                Ok(Answer::Looked { number, answer }) => run.looked(now(), number, answer),
-                Ok(Answer::Called(answers)) => run.answered(now(), answers),
-                Ok(Answer::Probed { number, answer }) => run.probed(now(), number, answer),
-                // A task is never cancelled while the run goes on, so this is a defect in the cloud's code.
-                Err(error) => {
-                    if let Ok(panic) = error.try_into_panic() {
-                        std::panic::resume_unwind(panic);
-                    }
+            Some(answer) = work.join_next(), if !work.is_empty() => {
+                let mut answer = Some(answer);
+                // Those that have come together are taken in together: what they let go can travel together too.
+                while let Some(answered) = answer {
+                    take_in(&mut run, now(), answered);
+                    answer = work.try_join_next();
                 }
-            },
+            }
             () = waking => {}
+        }
+    }
+}
+
+fn take_in(run: &mut Run<'_>, now: Duration, answer: Result<Answer, JoinError>) {
+    match answer {
+        Ok(Answer::Looked { number, answer }) => run.looked(now, number, answer),
+        Ok(Answer::Called(answers)) => run.answered(now, answers),
+        Ok(Answer::Probed { number, answer }) => run.probed(now, number, answer),
+        // A task is never cancelled while the run goes on, so this is a defect in the cloud's code.
+        Err(error) => {
+            if let Ok(panic) = error.try_into_panic() {
+                std::panic::resume_unwind(panic);
+            }
         }
     }
 }

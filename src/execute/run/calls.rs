@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::gate::Gate;
-use super::{Command, Needs, Run, Standing, is_fresh};
+use super::gate::{Gate, TOGETHER};
+use super::{Command, Needs, Provider, Run, Standing, is_fresh};
 use crate::cloud::{Advice, BATCH_LIMIT, Refusal, StartRequest, StopRequest};
 use crate::execute::event::Failure;
 use crate::execute::ready::StepIndex;
@@ -45,24 +45,50 @@ impl Run<'_> {
                 continue;
             }
             for goal in [Goal::Running, Goal::Stopped] {
-                let others_may_come = self.others_may_come(provider);
-                if self.gate_of(provider, goal).waits_for_company(now, others_may_come) {
-                    continue;
-                }
-                while let Some(step) = self.gate_of(provider, goal).next(now) {
-                    if self.is_clear(now, step) {
-                        let steps = self.with_companions(now, provider, step);
-                        self.send(now, steps, commands);
-                    }
-                }
+                self.call_in_turn(now, provider, goal, commands);
             }
         }
     }
 
-    /// Whether an answer is on its way that may let others go there, so many that they travel together.
-    fn others_may_come(&self, provider: usize) -> bool {
-        let batch_above = self.providers[provider].batch_above;
-        let answers = self.providers[provider].looks_under_way > 0 || self.readying.is_asking();
+    /// Makes the calls of one action at one provider: as many as may go now, and do not wait for company.
+    fn call_in_turn(&mut self, now: Moment, provider: usize, goal: Goal, commands: &mut Vec<Command>) {
+        let mut waits_no_more = false;
+        while let Some(step) = self.gate_of(provider, goal).next(now) {
+            if !self.is_clear(now, step) {
+                continue;
+            }
+            let steps = match self.travels_alone(step) {
+                true => vec![step],
+                false => self.with_companions(now, provider, step),
+            };
+            let is_full = steps.len() >= BATCH_LIMIT;
+            if !waits_no_more && !self.travels_alone(step) {
+                let others_may_come = self.others_may_come(now, provider);
+                if self.gate_of(provider, goal).waits_for_company(now, steps.len(), others_may_come) {
+                    steps.into_iter().for_each(|step| self.wait_for_call(step));
+                    return;
+                }
+                // Those that are left after a full request wait anew.
+                waits_no_more = !is_full;
+            }
+            self.send(now, steps, commands);
+        }
+    }
+
+    /// Whether the call cannot be one of many: with local disks to be set up anew, or after a request for many in which
+    /// just this one was refused.
+    fn travels_alone(&self, step: StepIndex) -> bool {
+        let step = &self.steps[step];
+        // InitLocalDisk is no parameter of StartInstances.
+        step.goes_alone || step.call == Some(Request::Start { init_local_disk: true })
+    }
+
+    /// Whether an answer is on its way, or will be in a moment, that may let others go there: so many that they travel
+    /// together.
+    fn others_may_come(&self, now: Moment, provider: usize) -> bool {
+        let Provider { ref poll, batch_above, looks_under_way, quota, .. } = self.providers[provider];
+        let looks_soon = || poll.wake_at(&self.quotas[quota]).is_some_and(|at| at <= now + TOGETHER);
+        let answers = looks_under_way > 0 || self.readying.is_asking() || looks_soon();
         batch_above > 0 && self.unfinished > batch_above && answers
     }
 
@@ -74,26 +100,26 @@ impl Run<'_> {
         }
     }
 
-    /// The steps that travel in one request with this one: many, if more are due at this moment than
-    /// `batch_above`, and none if its call has to go alone: with local disks to be set up anew, or after a request for
-    /// many in which just this one was refused.
+    /// The steps that travel in one request with this one: those that are due at this moment and ask for the same, if
+    /// they are more than `batch_above`.
     fn with_companions(&mut self, now: Moment, provider: usize, first: StepIndex) -> Vec<StepIndex> {
         let mut steps = vec![first];
         let (goal, call) = (self.steps[first].goal, self.steps[first].call);
         let batch_above = self.providers[provider].batch_above;
-        let many = batch_above > 0 && self.gate_of(provider, goal).waiting() >= batch_above;
-        // InitLocalDisk is no parameter of StartInstances.
-        if !many || self.steps[first].goes_alone || call == Some(Request::Start { init_local_disk: true }) {
+        if batch_above == 0 || self.gate_of(provider, goal).waiting() < batch_above {
             return steps;
         }
         let mut others = Vec::new();
         while steps.len() < BATCH_LIMIT {
             let Some(step) = self.gate_of(provider, goal).take() else { break };
-            if self.steps[step].call != call || self.steps[step].goes_alone {
+            if self.steps[step].call != call || self.travels_alone(step) {
                 others.push(step);
             } else if self.is_clear(now, step) {
                 steps.push(step);
             }
+        }
+        if steps.len() <= batch_above {
+            others.extend(steps.drain(1..));
         }
         for step in others {
             self.wait_for_call(step);

@@ -13,8 +13,10 @@ use crate::cloud::{Accepted, Advice, BATCH_LIMIT, LOOK_LIMIT, Refusal};
 use crate::execute::ready::StepIndex;
 use crate::execute::step::{FRESH, Moment};
 
-/// Calls that come due within so long of each other travel together.
-const TOGETHER: Duration = Duration::from_millis(20);
+/// Calls that come due within so long of each other travel together ...
+pub(super) const TOGETHER: Duration = Duration::from_millis(40);
+/// ... but the first of them waits no longer than this for others.
+const LONGEST_TOGETHER: Duration = Duration::from_millis(100);
 /// While no call was ever refused, looks are made for so many requests ahead.
 const REQUESTS_AHEAD: usize = 16;
 /// That calls wait is said at most once in so long.
@@ -29,8 +31,8 @@ pub(super) struct Gate {
     waiting: BTreeSet<(Reverse<Duration>, StepIndex)>,
     /// Steps that wait for a look before they may be called.
     parked: Vec<StepIndex>,
-    /// Those that wait to be called wait until then for others.
-    company_until: Option<Moment>,
+    /// Those that wait to be called wait for others.
+    company: Option<Company>,
     /// Whether many may travel in one request.
     travels_together: bool,
     /// When the requests under way were sent, by the first of their steps.
@@ -41,6 +43,17 @@ pub(super) struct Gate {
     last_refusal: Option<Refusal>,
 }
 
+/// How those that wait to be called wait for others that can travel with them.
+#[derive(Debug, Clone, Copy)]
+struct Company {
+    /// How many could be called.
+    number: usize,
+    /// Until when, if no other one comes.
+    until: Moment,
+    /// Until when, whoever comes.
+    until_at_most: Moment,
+}
+
 impl Gate {
     /// At most `most` calls under way, each perhaps for many instances.
     pub(super) fn new(most: usize, travels_together: bool) -> Self {
@@ -48,7 +61,7 @@ impl Gate {
             travels_together,
             waiting: BTreeSet::new(),
             parked: Vec::new(),
-            company_until: None,
+            company: None,
             under_way: BTreeMap::new(),
             pace: Pace::new(most),
             said_at: None,
@@ -75,6 +88,7 @@ impl Gate {
     /// A step has ended otherwise.
     pub(super) fn forget(&mut self, rank: Reverse<Duration>, step: StepIndex) {
         self.waiting.remove(&(rank, step));
+        self.company = self.company.filter(|_| !self.waiting.is_empty());
         self.parked.retain(|parked| *parked != step);
     }
 
@@ -89,21 +103,27 @@ impl Gate {
         if self.parked.len() >= self.most_parked() {
             return None;
         }
-        let (_, step) = self.waiting.pop_first()?;
-        if self.waiting.is_empty() {
-            self.company_until = None;
-        }
-        Some(step)
+        self.waiting.pop_first().map(|(_, step)| step)
     }
 
-    /// Whether those that wait to be called wait a little longer, because others may come due that can travel in the
+    /// Whether so many that could be called now wait a little longer, because others may come due that can travel in the
     /// same request.
-    pub(super) fn waits_for_company(&mut self, now: Moment, others_may_come: bool) -> bool {
-        if self.waiting.is_empty() || self.waiting.len() >= BATCH_LIMIT || !others_may_come {
-            self.company_until = None;
+    pub(super) fn waits_for_company(&mut self, now: Moment, number: usize, others_may_come: bool) -> bool {
+        if number >= BATCH_LIMIT || !others_may_come {
+            self.company = None;
             return false;
         }
-        now < *self.company_until.get_or_insert(now + TOGETHER)
+        let until = now + TOGETHER;
+        let new = Company { number, until, until_at_most: now + LONGEST_TOGETHER };
+        let company = self.company.get_or_insert(new);
+        if number > company.number {
+            *company = Company { until: until.min(company.until_at_most), number, ..*company };
+        }
+        if now < company.until {
+            return true;
+        }
+        self.company = None;
+        false
     }
 
     /// How many steps wait to be called.
@@ -114,7 +134,7 @@ impl Gate {
     /// When a call may be made, if one waits and nothing that is under way has to come back first.
     pub(super) fn opens_at(&self) -> Option<Moment> {
         let may_go_at = self.may_go_at().filter(|_| !self.waiting.is_empty())?;
-        Some(self.company_until.map_or(may_go_at, |until| until.max(may_go_at)))
+        Some(self.company.map_or(may_go_at, |company| company.until.max(may_go_at)))
     }
 
     /// A request was sent, for this step and perhaps for others.
