@@ -7,10 +7,9 @@
 //!
 //! No program can beat the longest chain of boots; nor all boots together shared among the slots; nor, where so many
 //! calls a second are let through and each start is a call, the time until the last call and the shortest boot. The
-//! slots and the limit are so few that they force twice the longest chain. Beside them stands what an ideal program
-//! would take that knows all boots and loses no time: by the longest chain first, and first come, first served. Where
-//! many wait for one, as in the diamonds, slots and calls go unused whatever the program: there the ideal one is the
-//! better measure.
+//! slots and the limit are so few that they force twice the longest chain. Where all wait for one, as in the diamonds,
+//! that holds for what comes before it and what comes after it by themselves. Beside them stands what an ideal program
+//! would take that knows all boots and loses no time: by the longest chain first, and first come, first served.
 
 pub(crate) mod memory;
 pub(crate) mod run;
@@ -224,17 +223,21 @@ impl Setting {
         }
     }
 
-    /// What no program can beat.
-    #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
+    /// What no program can beat. Parts that can only come one after the other take as long as all of them together.
     fn bound(&self, graph: &Graph) -> Duration {
-        let by_slots = self.limits.parallelism.map(|slots| graph.work().div_f64(slots.get() as f64));
+        graph.parts().iter().map(|part| self.bound_of(part)).sum()
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
+    fn bound_of(&self, part: &Graph) -> Duration {
+        let by_slots = self.limits.parallelism.map(|slots| part.work().div_f64(slots.get() as f64));
         let by_rate = self.calls_a_second.map(|rate| {
             // A bucket that is full at first lets that many through at once.
-            let calls = graph.boots.len() as f64 - rate.max(1.0);
-            let shortest = graph.boots.iter().min().copied().unwrap_or_default();
+            let calls = (part.boots.len() as f64 - rate.max(1.0)).max(0.0);
+            let shortest = part.boots.iter().min().copied().unwrap_or_default();
             Duration::from_secs_f64(calls / rate) + shortest
         });
-        [Some(graph.longest_chain()), by_slots, by_rate].into_iter().flatten().max().unwrap_or_default()
+        [Some(part.longest_chain()), by_slots, by_rate].into_iter().flatten().max().unwrap_or_default()
     }
 
     fn apply(&self, graph: &Graph, known: &Known) -> anyhow::Result<run::Run> {

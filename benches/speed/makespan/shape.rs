@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::time::Duration;
 
 /// How instances need one another, and how their boots are spread.
@@ -111,6 +112,46 @@ impl Graph {
             );
         }
         yaml
+    }
+
+    /// Parts that can only come one after the other: those that all after them need, directly or not, and that need all
+    /// before them, and what lies between.
+    pub(super) fn parts(&self) -> Vec<Self> {
+        let size = self.boots.len();
+        let mut next_follower = vec![usize::MAX; size];
+        for (position, needs) in self.needs.iter().enumerate().rev() {
+            needs.iter().for_each(|need| next_follower[*need] = position);
+        }
+        // Everything before a position leads to it if each of those has a follower that is not behind it.
+        let leads_to = next_follower.iter().scan(0, |furthest, follower| {
+            let before = *furthest;
+            *furthest = before.max(*follower);
+            Some(before)
+        });
+        let leads_to: Vec<bool> =
+            leads_to.enumerate().map(|(position, furthest)| furthest <= position).collect();
+        // Everything behind a position comes from it if each of those has a need that is not before it.
+        let mut nearest = usize::MAX;
+        let mut begins = vec![0, size];
+        for position in (0..size).rev() {
+            if leads_to[position] && nearest > position {
+                begins.extend([position, position + 1]);
+            }
+            nearest = nearest.min(self.needs[position].iter().max().map_or(0, |need| need + 1));
+        }
+        begins.sort_unstable();
+        begins.dedup();
+        begins.windows(2).map(|part| self.part(part[0]..part[1])).collect()
+    }
+
+    /// Those at some positions, with what they need of one another.
+    fn part(&self, positions: Range<usize>) -> Self {
+        let needs =
+            |needs: &Vec<usize>| needs.iter().filter_map(|need| need.checked_sub(positions.start)).collect();
+        Self {
+            needs: self.needs[positions.clone()].iter().map(needs).collect(),
+            boots: self.boots[positions.clone()].to_vec(),
+        }
     }
 
     /// The longest time that boots take one after the other.
