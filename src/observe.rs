@@ -62,7 +62,9 @@ pub async fn observe<C: Cloud + Search + 'static>(
             None => ids.extend(entry.ids().iter().cloned()),
         }
     }
-    let mut taking = Taking { desired, actual: Actual::new(looked_at), failures: BTreeMap::new() };
+    let mut actual = Actual::new(looked_at);
+    actual.instances.reserve(wanted.values().map(Vec::len).sum());
+    let mut taking = Taking { desired, actual, failures: BTreeMap::new() };
     let turns = Arc::new(Semaphore::new(LOOKS_AT_ONCE));
     let mut looks = JoinSet::new();
     for (provider, ids) in wanted {
@@ -143,7 +145,7 @@ impl Taking<'_> {
                 }
                 for sighting in sightings {
                     let key = InstanceKey { provider: provider.clone(), id: sighting.id.clone() };
-                    self.actual.instances.insert(key, Seen::There(Box::new(sighting)));
+                    self.actual.instances.insert(key, Seen::There(Arc::new(sighting)));
                 }
             }
         }
@@ -179,7 +181,7 @@ fn take_in(actual: &mut Actual, provider: &ProviderAlias, ids: Vec<InstanceId>, 
     let mut there: HashMap<InstanceId, Sighting> =
         sightings.into_iter().map(|sighting| (sighting.id.clone(), sighting)).collect();
     for id in ids {
-        let seen = there.remove(&id).map_or(Seen::Absent, |sighting| Seen::There(Box::new(sighting)));
+        let seen = there.remove(&id).map_or(Seen::Absent, |sighting| Seen::There(Arc::new(sighting)));
         actual.instances.insert(InstanceKey { provider: provider.clone(), id }, seen);
     }
 }

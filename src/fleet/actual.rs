@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -55,7 +56,7 @@ pub enum Selected {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Seen {
     /// It is there.
-    There(Box<Sighting>),
+    There(Arc<Sighting>),
     /// The look succeeded and the instance was not in the answer: released, in another region, or not visible to
     /// these credentials. Never the same as stopped.
     Absent,

@@ -4,6 +4,7 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -156,12 +157,19 @@ impl ProviderAlias {
 }
 
 /// Where an instance is known: the record and every request are keyed by this pair.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct InstanceKey {
     /// The provider that can see it.
     pub provider: ProviderAlias,
     /// Its id there.
     pub id: InstanceId,
+}
+
+/// Few instances are known to two providers: the id tells nearly all apart.
+impl Hash for InstanceKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
 }
 
 /// How people name one instance of the configuration: `db` for an entry with `id`, `app[i-bp1...]` for one instance

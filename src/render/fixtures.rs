@@ -1,6 +1,7 @@
 //! Plans, reports and events made by hand, for tests.
 
 use std::num::{NonZeroU16, NonZeroU32};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -70,7 +71,7 @@ pub(crate) fn change(at: &str, power: Power, goal: Goal, verdict: Verdict) -> Ch
         region: Some(Region::new("cn-hangzhou").expect("a region")),
         entry: None,
         goal: Some(goal),
-        seen: Seen::There(Box::new(Sighting::plain(id, power))),
+        seen: Seen::There(Arc::new(Sighting::plain(id, power))),
         verdict,
         why: None,
         drift: None,
@@ -90,6 +91,7 @@ pub(crate) fn stop() -> Verdict {
 
 pub(crate) fn with_lock(mut change: Change, reason: LockReason) -> Change {
     if let Seen::There(sighting) = &mut change.seen {
+        let sighting = Arc::make_mut(sighting);
         sighting.locks.push(Lock { reason, message: String::new() });
     }
     change
@@ -97,6 +99,7 @@ pub(crate) fn with_lock(mut change: Change, reason: LockReason) -> Change {
 
 pub(crate) fn stopped_as(mut change: Change, mode: StoppedMode) -> Change {
     if let Seen::There(sighting) = &mut change.seen {
+        let sighting = Arc::make_mut(sighting);
         sighting.stopped_mode = mode;
     }
     change

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -66,6 +67,7 @@ impl World {
             change = fixtures::drifted(change, odd.clone(), Power::Running);
             change.warnings = fixtures::every_warning(text);
             if let Seen::There(sighting) = &mut change.seen {
+                let sighting = Arc::make_mut(sighting);
                 sighting.name = text.to_owned();
                 sighting.locks = fixtures::every_lock(text)
                     .into_iter()

@@ -1,6 +1,7 @@
 //! Which instance is asked about.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::*;
 use crate::config::{self, Source};
@@ -25,7 +26,7 @@ fn seen(instances: &[(&str, Power, bool)]) -> Actual {
         if *locked {
             sighting.locks.push(Lock { reason: LockReason::Security, message: String::new() });
         }
-        (InstanceKey { provider: ProviderAlias::main(), id }, Seen::There(Box::new(sighting)))
+        (InstanceKey { provider: ProviderAlias::main(), id }, Seen::There(Arc::new(sighting)))
     };
     let instances: HashMap<_, _> = instances.iter().map(sight).collect();
     Actual { instances, ..Actual::new(jiff::Timestamp::UNIX_EPOCH) }

@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -202,7 +203,7 @@ impl Twin {
                 let seen = self
                     .sightings(now, std::slice::from_ref(id))
                     .pop()
-                    .map_or(Seen::Absent, |sighting| Seen::There(Box::new(sighting)));
+                    .map_or(Seen::Absent, |sighting| Seen::There(Arc::new(sighting)));
                 instances.insert(key, seen);
             }
         }

@@ -1,6 +1,7 @@
 //! A configuration, what is seen of it and what is recorded of it, made for tests.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -40,7 +41,7 @@ pub(super) fn held_up(by: &str, root: &str) -> Verdict {
 
 pub(super) fn there(power: Power) -> Seen {
     let id = InstanceId::new("i-0").expect("valid");
-    Seen::There(Box::new(Sighting::plain(id, power)))
+    Seen::There(Arc::new(Sighting::plain(id, power)))
 }
 
 pub(super) fn key(provider: &str, id: &str) -> InstanceKey {
@@ -86,6 +87,7 @@ impl World {
         for (id, seen) in entry.ids().iter().zip(seen) {
             let mut seen = seen.clone();
             if let Seen::There(sighting) = &mut seen {
+                let sighting = Arc::make_mut(sighting);
                 sighting.id = id.clone();
             }
             self.seen.insert(InstanceKey { provider: entry.provider.clone(), id: id.clone() }, seen);
@@ -106,7 +108,7 @@ impl World {
         let (entry, _) = self.entries.last().expect("an entry");
         let key = InstanceKey { provider: entry.provider.clone(), id: entry.ids()[0].clone() };
         match self.seen.get_mut(&key) {
-            Some(Seen::There(sighting)) => change(sighting),
+            Some(Seen::There(sighting)) => change(Arc::make_mut(sighting)),
             other => panic!("{other:?}"),
         }
         self
@@ -194,6 +196,7 @@ impl World {
     pub(super) fn see(&mut self, id: &str, mut seen: Seen) {
         let key = key(ProviderAlias::main().as_str(), id);
         if let Seen::There(sighting) = &mut seen {
+            let sighting = Arc::make_mut(sighting);
             sighting.id = key.id.clone();
         }
         self.seen.insert(key, seen);

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ fn plan_of(instances: &[(&str, Goal, Power, &[u32])]) -> Plan {
         .map(|(name, goal, power, needs)| {
             let id = InstanceId::new(&format!("i-{name}")).expect("valid");
             let key = InstanceKey { provider: ProviderAlias::main(), id: id.clone() };
-            seen.insert(key, Seen::There(Box::new(Sighting::plain(id.clone(), power.clone()))));
+            seen.insert(key, Seen::There(Arc::new(Sighting::plain(id.clone(), power.clone()))));
             let needs = needs.iter().map(|at| Need { entry: EntryIndex(*at), strength: Strength::Hard });
             let name = EntryName::new(name).expect("valid");
             Entry { needs: needs.collect(), ..Entry::plain(name, *goal, Members::Single(id)) }

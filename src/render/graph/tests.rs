@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -208,6 +210,7 @@ fn text_from_elsewhere_stays_text_in_every_format() {
             one.warnings = every_warning(&text);
             one = fixtures::drifted(one, Power::Running, odd.clone());
             if let Seen::There(sighting) = &mut one.seen {
+                let sighting = Arc::make_mut(sighting);
                 sighting.name = text.clone();
             }
             changes.push(one);

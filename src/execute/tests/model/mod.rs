@@ -38,7 +38,7 @@ fn look(world: &mut World, desired: &Desired) -> Actual {
         for id in entry.ids() {
             let key = InstanceKey { provider: entry.provider.clone(), id: id.clone() };
             let seen = match world.read(LOOK, id) {
-                Some(power) => Seen::There(Box::new(Sighting::plain(id.clone(), power))),
+                Some(power) => Seen::There(Arc::new(Sighting::plain(id.clone(), power))),
                 None => Seen::Absent,
             };
             actual.instances.insert(key, seen);

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use crate::fleet::{Goal, LockReason, Power, Region, Seen, StoppedMode, Strength};
 use crate::plan::{Block, Change, Drift, Plan, Tally, Verdict, Why};
 use crate::render::fixtures::{self, assert_harmless, change, with_lock};
@@ -410,6 +412,7 @@ fn eighty_columns_are_enough_and_fewer_break_lines_between_words() {
         .collect();
     changes[0].warnings = fixtures::every_warning("odd");
     if let Seen::There(sighting) = &mut changes[1].seen {
+        let sighting = Arc::make_mut(sighting);
         sighting.name = "数据库".repeat(5);
     }
     changes.extend(app(9));
@@ -433,6 +436,7 @@ fn the_name_of_an_instance_is_told_where_it_says_more_than_the_address() {
     let named = |at: &str, name: &str| {
         let mut change = change(at, Power::Stopped, Goal::Running, fixtures::start());
         if let Seen::There(sighting) = &mut change.seen {
+            let sighting = Arc::make_mut(sighting);
             sighting.name = name.to_owned();
         }
         plain(&fixtures::plan(vec![change], &[]))
