@@ -2,7 +2,7 @@
 //!
 //! A look that fails marks its own instances as not seen and nothing else; what that means is decided elsewhere.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -178,12 +178,14 @@ impl Taking<'_> {
 }
 
 fn take_in(actual: &mut Actual, provider: &ProviderAlias, ids: Vec<InstanceId>, sightings: Vec<Sighting>) {
-    let mut there: HashMap<InstanceId, Sighting> =
-        sightings.into_iter().map(|sighting| (sighting.id.clone(), sighting)).collect();
-    for id in ids {
-        let seen = there.remove(&id).map_or(Seen::Absent, |sighting| Seen::There(Arc::new(sighting)));
-        actual.instances.insert(InstanceKey { provider: provider.clone(), id }, seen);
+    let key = |id| InstanceKey { provider: provider.clone(), id };
+    let mut absent: HashSet<InstanceId> = ids.into_iter().collect();
+    for sighting in sightings {
+        if let Some(id) = absent.take(&sighting.id) {
+            actual.instances.insert(key(id), Seen::There(Arc::new(sighting)));
+        }
     }
+    actual.instances.extend(absent.into_iter().map(|id| (key(id), Seen::Absent)));
 }
 
 #[cfg(test)]

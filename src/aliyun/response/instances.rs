@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAcces
 use serde_json::Value;
 
 use super::address::FirstAddress;
-use super::lenient::{Many, Object, Text};
+use super::lenient::{Many, Object, Reading, Text};
 use super::tags::{AllTags, ScalingTag, Tags};
 use super::{Decoded, Unreadable, from_body, read_time};
 use crate::fleet::{Charge, InstanceId, Lock, LockReason, Power, Sighting, StoppedMode};
@@ -167,16 +167,16 @@ impl<'de, T: Tags + Deserialize<'de>> Visitor<'de> for ItemVisitor<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Item<T>, A::Error> {
-        let mut id = Text::default();
+        let mut id = None;
         let mut name = Text::default();
-        let mut status = Text::default();
-        let mut stopped_mode = Text::default();
+        let mut power = Power::from_word("");
+        let mut stopped_mode = StoppedMode::from_word("");
         let mut locks = Vec::new();
-        let mut charge = Text::default();
-        let mut expires = Text::default();
-        let mut spot = Text::default();
+        let mut charge = Charge::Other;
+        let mut expires = None;
+        let mut spot = false;
         let mut zone = Text::default();
-        let mut local_disks = Text::default();
+        let mut local_disks = 0;
         let mut tags = T::default();
         let mut resource_group = Text::default();
         let mut private = FirstAddress::default();
@@ -185,16 +185,16 @@ impl<'de, T: Tags + Deserialize<'de>> Visitor<'de> for ItemVisitor<T> {
         let mut public = FirstAddress::default();
         while let Some(field) = object.next_key()? {
             match field {
-                Field::InstanceId => id = object.next_value()?,
+                Field::InstanceId => id = object.next_value_seed(word(|id| InstanceId::new(id).ok()))?,
                 Field::InstanceName => name = object.next_value()?,
-                Field::Status => status = object.next_value()?,
-                Field::StoppedMode => stopped_mode = object.next_value()?,
+                Field::Status => power = object.next_value_seed(word(Power::from_word))?,
+                Field::StoppedMode => stopped_mode = object.next_value_seed(word(StoppedMode::from_word))?,
                 Field::OperationLocks => locks = read_locks(&object.next_value()?),
-                Field::InstanceChargeType => charge = object.next_value()?,
-                Field::ExpiredTime => expires = object.next_value()?,
-                Field::SpotStrategy => spot = object.next_value()?,
+                Field::InstanceChargeType => charge = object.next_value_seed(word(read_charge))?,
+                Field::ExpiredTime => expires = object.next_value_seed(word(read_time))?,
+                Field::SpotStrategy => spot = object.next_value_seed(word(is_spot))?,
                 Field::ZoneId => zone = object.next_value()?,
-                Field::LocalStorageAmount => local_disks = object.next_value()?,
+                Field::LocalStorageAmount => local_disks = object.next_value_seed(word(read_amount))?,
                 Field::Tags => tags = object.next_value()?,
                 Field::ResourceGroupId => resource_group = object.next_value()?,
                 Field::VpcAttributes => private = object.next_value()?,
@@ -206,25 +206,36 @@ impl<'de, T: Tags + Deserialize<'de>> Visitor<'de> for ItemVisitor<T> {
                 }
             }
         }
-        let id =
-            InstanceId::new(id.or_empty()).map_err(|_| A::Error::custom("an instance has no usable id"))?;
         let sighting = Sighting {
-            id,
+            id: id.ok_or_else(|| A::Error::custom("an instance has no usable id"))?,
             name: name.non_empty().unwrap_or_default(),
-            power: Power::from_word(status.or_empty()),
-            stopped_mode: StoppedMode::from_word(stopped_mode.or_empty()),
+            power,
+            stopped_mode,
             locks,
-            charge: read_charge(charge.or_empty()),
-            expires: read_time(expires.or_empty()),
-            spot: !matches!(spot.or_empty().to_ascii_lowercase().as_str(), "" | "nospot"),
+            charge,
+            expires,
+            spot,
             zone: zone.non_empty().unwrap_or_default(),
-            local_disks: local_disks.count().map_or(0, |count| u32::try_from(count).unwrap_or(u32::MAX)),
+            local_disks,
             scaling_tag: tags.scaling(),
             private_address: private.0.or(inner.0),
             public_address: elastic.0.or(public.0),
         };
         Ok(Item { sighting, tags, resource_group })
     }
+}
+
+/// Reads a value as a word; what is absent is the empty one.
+fn word<T>(read: impl FnOnce(&str) -> T) -> Reading<impl FnOnce(Option<&str>) -> T> {
+    Reading(|text: Option<&str>| read(text.unwrap_or_default()))
+}
+
+fn is_spot(strategy: &str) -> bool {
+    !strategy.is_empty() && !strategy.eq_ignore_ascii_case("NoSpot")
+}
+
+fn read_amount(word: &str) -> u32 {
+    word.trim().parse::<u64>().map_or(0, |amount| u32::try_from(amount).unwrap_or(u32::MAX))
 }
 
 fn read_charge(word: &str) -> Charge {

@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use serde_json::Value;
 
-use super::lenient::Text;
+use super::lenient::{Reading, Text};
 
 /// How the keys of Auto Scaling's own tags begin. Its pages show such tags on the instances of a group, but promise
 /// nothing: unconfirmed on a live account. Keys with `acs:` are reserved, so nobody else gives them.
@@ -96,11 +96,15 @@ impl<'de> Visitor<'de> for TagsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
         let mut found = None;
-        let mut key = Text::default();
+        let mut key = None;
         let mut value = Text::default();
         while let Some(field) = object.next_key()? {
             match field {
-                Field::TagKey => key = object.next_value()?,
+                Field::TagKey => {
+                    key = object.next_value_seed(Reading(|key: Option<&str>| {
+                        key.filter(|key| is_scaling(key)).map(str::to_owned)
+                    }))?;
+                }
                 Field::TagValue => value = object.next_value()?,
                 Field::Other => {
                     let ScalingTag(inner) = object.next_value()?;
@@ -108,9 +112,7 @@ impl<'de> Visitor<'de> for TagsVisitor {
                 }
             }
         }
-        Ok(found.or_else(|| {
-            is_scaling(key.or_empty()).then(|| format!("{}={}", key.or_empty(), value.or_empty()).into())
-        }))
+        Ok(found.or_else(|| key.map(|key| format!("{key}={}", value.or_empty()).into())))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
