@@ -67,6 +67,22 @@ fn one(size: usize) -> anyhow::Result<Vec<Goal>> {
         let simulator = server.cpu()?.saturating_sub(simulator);
         let share = cost.cpu.as_secs_f64() / simulator.as_secs_f64();
         show(size, name, &cost, Some(share));
+        if name == "apply" {
+            let writes = writes_of_the_state(folder.path())?;
+            println!(
+                "{:>12}state: written {writes} times, {:.1} a second",
+                "",
+                writes / cost.wall.as_secs_f64()
+            );
+            // The first and the last need not wait.
+            let most = 2.0 * cost.wall.as_secs_f64() + 2.0;
+            goals.push(Goal::new(
+                format!("apply of {size}: writes of the state, over two a second"),
+                1.0,
+                "",
+                writes / most,
+            ));
+        }
         if name == "apply" && size == SIZES[1] {
             let what = "apply of 10,000 with boots of 0 s: CPU time beside the simulator's";
             goals.push(Goal::new(what, 1.0, "", share));
@@ -129,6 +145,13 @@ fn calls(memory: &Path, before: usize, least: &BTreeMap<&str, usize>) -> anyhow:
         over_least.insert(action, made as f64 / least as f64);
     }
     Ok(Calls { lines: log.len(), over_least })
+}
+
+/// How often an apply that began without a state has written one: each write raises its serial by one.
+fn writes_of_the_state(folder: &Path) -> anyhow::Result<f64> {
+    let text = std::fs::read_to_string(folder.join("state/bench.json"))?;
+    let state: serde_json::Value = serde_json::from_str(&text)?;
+    state["serial"].as_f64().context("the state has no serial")
 }
 
 fn run(folder: &Path, arguments: &[&str]) -> anyhow::Result<Cost> {
