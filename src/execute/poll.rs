@@ -30,12 +30,12 @@ const LONGEST: Duration = Duration::from_secs(2);
 const SHARES_OF_EXPECTED: [f64; 5] = [0.905, 0.925, 0.945, 0.965, 0.985];
 /// ... unless another look has taken it along so little before, by share or by time ...
 const SHARE_JUST_BEFORE: f64 = 0.01;
-const JUST_BEFORE: Duration = Duration::from_millis(200);
+const JUST_BEFORE: Duration = Duration::from_millis(300);
 /// ... and then so much later than it is expected, so that an early record does not call for a third look ...
 const SHARE_AFTER_EXPECTED: f64 = 1.005;
 /// ... or so much, where many are on their way: then one look finds several that are expected about then, and takes along
 /// those that may be quicker.
-const SHARE_AFTER_EXPECTED_OF_MANY: f64 = 1.012;
+const SHARE_AFTER_EXPECTED_OF_MANY: f64 = 1.01;
 /// If siblings that were changed in the same way have told how long it takes, the first look comes after this share of
 /// the shortest of their ways ...
 const SHARE_BEFORE_FIRST_LOOK_AS_SIBLINGS: f64 = 0.94;
@@ -343,7 +343,7 @@ pub(super) fn next_look(now: Moment, since: Moment, known: Known, place: Place) 
                 Place::Crowd => (SHARE_AFTER_EXPECTED_OF_MANY, SHORTEST_IN_A_CROWD),
             };
             if age < expected {
-                return since + expected.mul_f64(share).max(expected + shortest.min(SHORTEST));
+                return since + expected.mul_f64(share).max(expected + SHORTEST_WHEN_EXPECTED);
             }
             let close = expected.mul_f64(SHARE_OF_EXPECTED).clamp(shortest, LONGEST);
             now + pause(age.saturating_sub(expected), SHARE_OF_AGE, close)

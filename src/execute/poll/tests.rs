@@ -39,7 +39,7 @@ fn a_known_duration_times_the_looks() {
     ] {
         assert_eq!(next(age, Place::Apart), ms(then), "age {age}");
     }
-    for (age, then) in [(0, 40_480), (39_400, 40_480), (40_480, 40_780), (50_000, 50_800)] {
+    for (age, then) in [(0, 40_400), (39_400, 40_400), (40_400, 40_700), (50_000, 50_800)] {
         assert_eq!(next(age, Place::Among), ms(then), "age {age}, with others that are expected about then");
     }
     let next = |age, expected| next_look(ms(age), ms(0), Known::Recorded(expected), Place::Apart);
@@ -68,10 +68,10 @@ fn in_a_crowd_a_sample_is_looked_at_and_the_others_rest() {
         assert_eq!(next(age, Known::Nothing, Place::Crowd), ms(then), "age {age}");
     }
     let recorded = Known::Recorded(ms(40_000));
-    assert_eq!(next(0, recorded, Place::Sample), ms(40_480));
-    assert_eq!(next(0, recorded, Place::Crowd), ms(40_480), "when nearly all have arrived");
-    assert_eq!(next(40_480, recorded, Place::Sample), ms(40_780));
-    assert_eq!(next(40_480, recorded, Place::Crowd), ms(41_480));
+    assert_eq!(next(0, recorded, Place::Sample), ms(40_400));
+    assert_eq!(next(0, recorded, Place::Crowd), ms(40_400), "when nearly all have arrived");
+    assert_eq!(next(40_400, recorded, Place::Sample), ms(40_700));
+    assert_eq!(next(40_400, recorded, Place::Crowd), ms(41_400));
 }
 
 #[test]
