@@ -207,14 +207,14 @@ impl Steps {
     pub(super) fn stand(&self, change: usize, now: Duration) -> Stand {
         let Some(subject) = self.subjects.get(change) else { return Stand::Ended(Duration::ZERO) };
         let (way, ready) = (self.way(subject), self.ready(subject));
-        // Of being ready nothing is recorded: where siblings tell nothing, it counts for nothing.
+        // Of being ready nothing is recorded. Where siblings tell nothing, it counts for nothing until that is waited for.
         let takes = way.map(|way| way.saturating_add(ready.unwrap_or_default()));
         let (since, takes, is_recorded) = match subject.stage {
             Stage::Ended(at) => return Stand::Ended(at),
             Stage::Waiting | Stage::Due => return Stand::Ahead(takes),
             Stage::OnTheWay(since) => (since, takes, subject.recorded.is_some()),
             Stage::Up(since) if ready.is_some() => (since, ready, false),
-            Stage::Up(since) => (since, way.map(|_| Duration::ZERO), subject.recorded.is_some()),
+            Stage::Up(_) => return Stand::UnderWay(None),
         };
         let ends = takes.map(|takes| (takes, since.saturating_add(takes)));
         Stand::UnderWay(match ends {

@@ -304,6 +304,20 @@ fn how_long_it_takes_to_show_that_it_is_ready_is_learned_as_well() {
     assert_eq!(story.time(132), "2m12s of about 3m12s");
 }
 
+/// What probes take is in no record, so that waiting for them is not longer than usual.
+#[test]
+fn what_is_up_and_probed_is_not_overdue() {
+    let plan = chain(&[("db", &[Some(40)])]);
+    let mut story = Story::of(&plan);
+    story.sets_out(0, 0).is_up(35, 0);
+    for second in [36, 45, 60] {
+        assert_eq!(
+            story.time(second),
+            format!("{} of an unknown time", duration::Words(Duration::from_secs(second)))
+        );
+    }
+}
+
 #[test]
 fn what_fails_takes_what_comes_after_it_out_of_the_estimate() {
     let plan = chain(&[("a", &[Some(30), Some(90)]), ("b", &[Some(40)])]);
