@@ -112,12 +112,13 @@ impl Poll {
         let new = Watched { due: at, urgent, in_flight: false, wanted_again: false };
         let mut watched = self.watched.get(&change).copied().unwrap_or(new);
         self.leave_queue(change, watched);
+        self.saves_up &= !self.urgent.is_empty();
         watched = Watched { due: at, urgent, wanted_again: watched.in_flight, ..watched };
         self.watched.insert(change, watched);
         if !watched.in_flight {
             self.queue(urgent).insert((at, change));
         }
-        self.saves_up = self.urgent.len() > LOOK_LIMIT || (self.saves_up && !self.urgent.is_empty());
+        self.saves_up |= self.urgent.len() > LOOK_LIMIT;
     }
 
     fn leave_queue(&mut self, change: usize, watched: Watched) {

@@ -187,6 +187,18 @@ fn there_are_never_more_than_120_looks_in_any_minute() {
     }
 }
 
+#[test]
+fn what_was_saved_up_does_not_make_later_looks_wait() {
+    let (mut poll, mut quota) = (Poll::default(), Quota::new(ms(0)));
+    (0..9_000).for_each(|change| poll.want_for_call(change, ms(0)));
+    while let Some(batch) = poll.next(&mut quota, ms(0), std::iter::empty()) {
+        poll.came_back(&batch, true);
+    }
+    poll.want_for_call(7, ms(1_000));
+    let wakes = poll.wake_at(&quota).expect("one is wanted");
+    assert!(wakes <= ms(3_000), "{wakes:?}");
+}
+
 /// Where many small looks are wanted, they are spread over the minute, and none waits for long.
 #[test]
 fn looks_do_not_run_out() {

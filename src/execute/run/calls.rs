@@ -53,13 +53,14 @@ impl Run<'_> {
     /// Makes the calls of one action at one provider: as many as may go now, and do not wait for company.
     fn call_in_turn(&mut self, now: Moment, provider: usize, goal: Goal, commands: &mut Vec<Command>) {
         let mut waits_no_more = false;
+        let mut due = 0;
         while let Some(step) = self.gate_of(provider, goal).next(now) {
             if !self.is_clear(now, step) {
                 continue;
             }
             let steps = match self.travels_alone(step) {
                 true => vec![step],
-                false => self.with_companions(now, provider, step),
+                false => self.with_companions(now, provider, step, &mut due),
             };
             let is_full = steps.len() >= BATCH_LIMIT;
             if !waits_no_more && !self.travels_alone(step) {
@@ -101,12 +102,19 @@ impl Run<'_> {
     }
 
     /// The steps that travel in one request with this one: those that are due at this moment and ask for the same, if
-    /// they are more than `batch_above`.
-    fn with_companions(&mut self, now: Moment, provider: usize, first: StepIndex) -> Vec<StepIndex> {
+    /// more than `batch_above` are due, whatever they ask for. `due` is how many were due at this moment so far.
+    fn with_companions(
+        &mut self,
+        now: Moment,
+        provider: usize,
+        first: StepIndex,
+        due: &mut usize,
+    ) -> Vec<StepIndex> {
         let mut steps = vec![first];
         let (goal, call) = (self.steps[first].goal, self.steps[first].call);
         let batch_above = self.providers[provider].batch_above;
-        if batch_above == 0 || self.gate_of(provider, goal).waiting() < batch_above {
+        *due = (*due).max(self.gate_of(provider, goal).waiting() + 1);
+        if batch_above == 0 || *due <= batch_above {
             return steps;
         }
         let mut others = Vec::new();
@@ -117,9 +125,6 @@ impl Run<'_> {
             } else if self.is_clear(now, step) {
                 steps.push(step);
             }
-        }
-        if steps.len() <= batch_above {
-            others.extend(steps.drain(1..));
         }
         for step in others {
             self.wait_for_call(step);

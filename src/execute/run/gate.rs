@@ -78,6 +78,7 @@ impl Gate {
     /// A step waits for a look, and then to be called.
     pub(super) fn park(&mut self, step: StepIndex) {
         self.parked.push(step);
+        self.company = self.company.filter(|_| !self.waiting.is_empty());
     }
 
     /// A look has come back: those that waited for one wait to be called again.

@@ -52,16 +52,7 @@ impl Run<'_> {
     fn company(&self, now: Moment, provider: usize) -> Vec<usize> {
         let poll = &self.providers[provider].poll;
         let due: Vec<usize> = poll.due(now).collect();
-        let mut arriving: HashMap<usize, usize> = HashMap::new();
-        for group in due.iter().copied().chain(poll.soon_due(now)).filter_map(|change| self.group_of(change))
-        {
-            *arriving.entry(group).or_default() += 1;
-        }
-        let will_close = |group: &usize| {
-            arriving.get(group).is_some_and(|arriving| *arriving >= self.ready.unfinished(*group))
-        };
-        let will_open =
-            |group: &usize| self.needs_of(*group).filter(will_close).count() >= self.ready.waits_for(*group);
+        let mut opening = self.opening(due.iter().copied().chain(poll.soon_due(now)));
         let mut company = Company { run: self, now, provider, groups: HashSet::new(), changes: Vec::new() };
         let mut in_line = self.ready.in_line();
         let soon = poll.soon_due(now).map(|change| (change, Some(change)));
@@ -73,11 +64,37 @@ impl Run<'_> {
             in_line.next().into_iter().for_each(|step| company.take_along(step));
             let Some(group) = self.group_of(change) else { continue };
             self.ready.in_line_of(group).take(1).for_each(|step| company.take_along(step));
-            for follower in self.followers[group].iter().copied().filter(will_open) {
+            for follower in opening.remove(&group).into_iter().flatten() {
                 self.ready.in_line_of(follower).take(LOOK_LIMIT).for_each(|step| company.take_along(step));
             }
         }
         company.changes
+    }
+
+    /// The groups that will open once these instances have arrived, each by one of the groups that close then. Each
+    /// group is gone through once, however many of its instances arrive.
+    fn opening(&self, arriving: impl Iterator<Item = usize>) -> HashMap<usize, Vec<usize>> {
+        let mut arrivals: HashMap<usize, usize> = HashMap::new();
+        for group in arriving.filter_map(|change| self.group_of(change)) {
+            *arrivals.entry(group).or_default() += 1;
+        }
+        let closes = |(group, arrivals): (usize, usize)| {
+            let unfinished = self.ready.unfinished(group);
+            (unfinished > 0 && arrivals >= unfinished).then_some(group)
+        };
+        let closing: BTreeSet<usize> = arrivals.into_iter().filter_map(closes).collect();
+        let mut closings: HashMap<usize, usize> = HashMap::new();
+        let mut opening: HashMap<usize, Vec<usize>> = HashMap::new();
+        for group in closing {
+            for follower in &self.followers[group] {
+                let closings = closings.entry(*follower).or_default();
+                *closings += 1;
+                if *closings == self.ready.waits_for(*follower) {
+                    opening.entry(group).or_default().push(*follower);
+                }
+            }
+        }
+        opening
     }
 
     fn group_of(&self, change: usize) -> Option<usize> {

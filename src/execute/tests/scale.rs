@@ -121,6 +121,39 @@ fn what_comes_due_within_a_few_milliseconds_travels_together() {
     assert!(played.ended_at < secs(44), "{:?}", played.ended_at);
 }
 
+/// A request takes a hundred at most, so that many travel together whatever `batch_above` says beyond that.
+#[test]
+fn a_full_request_travels_together_whatever_else_is_due() {
+    let desired = Sketch::new().entry("app", Goal::Running, 400, &[]).desired();
+    let twin = stopped(&desired, secs(20));
+    let plan = plan_for(&desired, &twin);
+    for batch_above in [10, 99, 100, 150] {
+        let limits = Limits::of_main(CallBounds { batch_above, ..CallBounds::default() });
+        let played = play(&plan, twin.clone(), &Play { limits, ..Play::default() });
+        assert!(played.report.meets_every_goal(&plan));
+        assert_eq!(played.twin.requests, [100, 100, 100, 100], "batch_above {batch_above}");
+    }
+}
+
+/// More than ten stops are due, though none of the ways of stopping is asked for by more than ten.
+#[test]
+fn stops_of_two_policies_that_are_due_together_take_two_requests() {
+    let mut sketch = Sketch::new();
+    for number in 0..16 {
+        sketch = sketch.entry(&format!("app{number:02}"), Goal::Stopped, 1, &[]);
+        sketch = sketch.with(|entry| entry.stop.force = number % 2 == 0);
+    }
+    let desired = sketch.desired();
+    let mut twin = stopped(&desired, secs(10));
+    for machine in twin.machines.values_mut() {
+        *machine = Machine::new(Power::Running, secs(10));
+    }
+    let plan = plan_for(&desired, &twin);
+    let played = play(&plan, twin, &Play::default());
+    assert!(played.report.meets_every_goal(&plan));
+    assert_eq!(played.twin.requests, [8, 8]);
+}
+
 /// What a call depends on is seen within ten seconds even if that takes more looks than come by in ten seconds.
 #[test]
 fn large_layers_are_ordered_although_looks_are_scarce() {
