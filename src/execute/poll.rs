@@ -112,7 +112,6 @@ impl Poll {
         let new = Watched { due: at, urgent, in_flight: false, wanted_again: false };
         let mut watched = self.watched.get(&change).copied().unwrap_or(new);
         self.leave_queue(change, watched);
-        self.saves_up &= !self.urgent.is_empty();
         watched = Watched { due: at, urgent, wanted_again: watched.in_flight, ..watched };
         self.watched.insert(change, watched);
         if !watched.in_flight {
@@ -123,6 +122,7 @@ impl Poll {
 
     fn leave_queue(&mut self, change: usize, watched: Watched) {
         self.queue(watched.urgent).remove(&(watched.due, change));
+        self.saves_up &= !self.urgent.is_empty();
     }
 
     fn queue(&mut self, urgent: bool) -> &mut BTreeSet<(Moment, usize)> {
@@ -255,7 +255,7 @@ impl Poll {
     /// When instances on their way are looked at.
     fn paced_at(&self, quota: &Quota) -> Option<Moment> {
         let slowly = self.slowly_at(quota)?;
-        if self.saves_up && !self.urgent.is_empty() {
+        if self.saves_up {
             return Some(slowly);
         }
         let &(due, _) = self.due.first()?;

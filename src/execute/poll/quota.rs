@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::execute::step::Moment;
 
+const MINUTE: Duration = Duration::from_secs(60);
 /// Never more looks than this in any minute ...
 const MOST: usize = 120;
 /// ... and never more of them saved up for calls: the rest is what instances on their way get at least.
@@ -21,6 +22,8 @@ const LOOKS_PER_SECOND: f64 = 1.5;
 pub(in crate::execute) struct Quota {
     looks: Minute,
     saved_looks: Minute,
+    /// When the next look is to be sent if they are spread out evenly.
+    evenly: Moment,
     /// How many looks at instances on their way are allowed in a row, and when that was counted.
     allowance: f64,
     counted_at: Moment,
@@ -31,6 +34,7 @@ impl Quota {
         Self {
             looks: Minute::new(MOST),
             saved_looks: Minute::new(MOST_SAVED),
+            evenly: Moment::ZERO,
             allowance: BURST,
             counted_at: now,
         }
@@ -42,30 +46,41 @@ impl Quota {
         self.allowance = (self.allowance + passed.as_secs_f64() * LOOKS_PER_SECOND).min(BURST);
         self.counted_at = self.counted_at.max(now);
         self.allowance = (self.allowance - 1.0).max(0.0);
-        self.looks.add(now);
+        self.sent(now);
     }
 
     /// Of the instances that a look was sent for, this share had arrived: as far as that goes, it was not in vain, and
     /// others may follow at once.
     pub(in crate::execute) fn refund(&mut self, share: f64) {
         self.allowance = (self.allowance + share).min(BURST);
-        self.looks.hurry(share);
+        if let Some(last) = self.looks.last() {
+            self.evenly = last + self.evenly.saturating_sub(last).mul_f64(1.0 - share);
+        }
     }
 
     /// A look for the sake of calls was sent, which took those along that are on their way and were due.
     pub(super) fn spend_for_calls(&mut self, now: Moment) {
-        self.looks.add(now);
+        self.sent(now);
     }
 
     /// One of several looks was sent that were saved up for calls.
     pub(super) fn spend_saved(&mut self, now: Moment) {
-        self.looks.add(now);
+        self.sent(now);
         self.saved_looks.add(now);
+    }
+
+    fn sent(&mut self, now: Moment) {
+        self.looks.add(now);
+        if self.looks.since(now.saturating_sub(MINUTE)) >= SPREAD_FROM {
+            let looks = (1_u32..).zip(1..=MOST);
+            let pauses = looks.map(|(number, looks)| self.looks.allows(looks).saturating_sub(now) / number);
+            self.evenly = now + pauses.max().unwrap_or_default();
+        }
     }
 
     /// When the next look is to be sent, so that the looks of the minute do not run out, unless many were not in vain.
     pub(super) fn evenly(&self) -> Moment {
-        self.looks.evenly
+        self.evenly
     }
 
     /// When so many looks will be allowed at once.
@@ -96,19 +111,17 @@ struct Minute {
     most: usize,
     /// The last of them, oldest first, at most `most`.
     sent: VecDeque<Moment>,
-    /// When the next is sent if they are spread out evenly.
-    evenly: Moment,
 }
 
 impl Minute {
     fn new(most: usize) -> Self {
-        Self { most, sent: VecDeque::with_capacity(most), evenly: Moment::ZERO }
+        Self { most, sent: VecDeque::with_capacity(most) }
     }
 
     /// When so many looks, at most `most`, will be allowed at once.
     fn allows(&self, looks: usize) -> Moment {
         match (self.sent.len() + looks).checked_sub(self.most + 1) {
-            Some(must_be_past) => self.sent[must_be_past] + Duration::from_secs(60),
+            Some(must_be_past) => self.sent[must_be_past] + MINUTE,
             None => Moment::ZERO,
         }
     }
@@ -118,19 +131,15 @@ impl Minute {
             self.sent.pop_front();
         }
         self.sent.push_back(now);
-        let minute_ago = now.saturating_sub(Duration::from_secs(60));
-        let sent = self.sent.iter().rev().take_while(|sent| **sent > minute_ago).count();
-        if sent >= SPREAD_FROM {
-            let looks = (1_u32..).zip(1..=self.most);
-            let pauses = looks.map(|(number, looks)| self.allows(looks).saturating_sub(now) / number);
-            self.evenly = now + pauses.max().unwrap_or_default();
-        }
     }
 
-    /// The next is sent earlier by this share of the pause.
-    fn hurry(&mut self, share: f64) {
-        if let Some(last) = self.sent.back() {
-            self.evenly = *last + self.evenly.saturating_sub(*last).mul_f64(1.0 - share.clamp(0.0, 1.0));
-        }
+    /// The last one that was sent.
+    fn last(&self) -> Option<Moment> {
+        self.sent.back().copied()
+    }
+
+    /// How many were sent after a moment.
+    fn since(&self, moment: Moment) -> usize {
+        self.sent.iter().rev().take_while(|sent| **sent > moment).count()
     }
 }
