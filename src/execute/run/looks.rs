@@ -27,11 +27,11 @@ impl Run<'_> {
         for provider in 0..self.providers.len() {
             let quota = self.providers[provider].quota;
             while self.providers[provider].poll.is_due(&self.quotas[quota], now) {
-                let company = self.company(now, provider);
+                let called_next = self.called_next(now, provider);
                 let has_room = self.providers[provider].poll.has_room(now);
                 let others = if has_room { self.worth_taking_along(now, provider) } else { Vec::new() };
                 let poll = &mut self.providers[provider].poll;
-                let others = company.into_iter().chain(others);
+                let others = called_next.into_iter().chain(others);
                 let Some(changes) = poll.next(&mut self.quotas[quota], now, others) else { break };
                 let number = self.next_number;
                 self.next_number += 1;
@@ -49,26 +49,26 @@ impl Run<'_> {
     /// What calls depend on next: the instances that are called once those have arrived that a look is sent for, because
     /// they come after them or have their slots, and what they come after in turn. Seen by the same look, they need no
     /// other one. Those that are due before long follow, each with what depends on it.
-    fn company(&self, now: Moment, provider: usize) -> Vec<usize> {
+    fn called_next(&self, now: Moment, provider: usize) -> Vec<usize> {
         let poll = &self.providers[provider].poll;
         let due: Vec<usize> = poll.due(now).collect();
         let mut opening = self.opening(due.iter().copied().chain(poll.soon_due(now)));
-        let mut company = Company { run: self, now, provider, groups: HashSet::new(), changes: Vec::new() };
+        let mut along = Along { run: self, now, provider, needs: HashSet::new(), changes: Vec::new() };
         let mut in_line = self.ready.in_line();
         let soon = poll.soon_due(now).map(|change| (change, Some(change)));
         for (change, itself) in due.iter().map(|change| (*change, None)).chain(soon) {
-            if due.len() + company.changes.len() >= LOOK_LIMIT {
+            if due.len() + along.changes.len() >= LOOK_LIMIT {
                 break;
             }
-            company.changes.extend(itself);
-            in_line.next().into_iter().for_each(|step| company.take_along(step));
+            along.changes.extend(itself);
+            in_line.next().into_iter().for_each(|step| along.take_along(step));
             let Some(group) = self.group_of(change) else { continue };
-            self.ready.in_line_of(group).take(1).for_each(|step| company.take_along(step));
+            self.ready.in_line_of(group).take(1).for_each(|step| along.take_along(step));
             for follower in opening.remove(&group).into_iter().flatten() {
-                self.ready.in_line_of(follower).take(LOOK_LIMIT).for_each(|step| company.take_along(step));
+                self.ready.in_line_of(follower).take(LOOK_LIMIT).for_each(|step| along.take_along(step));
             }
         }
-        company.changes
+        along.changes
     }
 
     /// The groups that will open once these instances have arrived, each by one of the groups that close then. Each
@@ -97,7 +97,7 @@ impl Run<'_> {
         opening
     }
 
-    fn group_of(&self, change: usize) -> Option<usize> {
+    pub(super) fn group_of(&self, change: usize) -> Option<usize> {
         self.plan.changes[change].entry.map(|entry| entry.at())
     }
 
@@ -123,13 +123,10 @@ impl Run<'_> {
             others.extend(steps.map(|step| self.steps[step].change));
         }
         let moving = self.providers[provider].poll.watched().take(LOOK_LIMIT);
-        let groups: BTreeSet<usize> =
-            moving.filter_map(|change| self.plan.changes[change].entry).map(|entry| entry.at()).collect();
+        let groups: BTreeSet<usize> = moving.filter_map(|change| self.group_of(change)).collect();
         let follows = |group: usize| {
-            self.followers[group].iter().flat_map(|follower| {
-                let after = self.plan.groups[*follower].after.iter().map(|after| after.group.at());
-                std::iter::once(*follower).chain(after)
-            })
+            let followers = self.followers[group].iter().copied();
+            followers.flat_map(|follower| std::iter::once(follower).chain(self.needs_of(follower)))
         };
         let related = groups.into_iter().flat_map(|group| std::iter::once(group).chain(follows(group)));
         others.extend(related.flat_map(|group| &self.plan.groups[group].changes).take(MOST_CANDIDATES));
@@ -198,8 +195,8 @@ impl Run<'_> {
     }
 
     fn forget_standing(&mut self, change: usize) {
-        if let Some(group) = self.plan.changes[change].entry {
-            self.standings[group.at()] = None;
+        if let Some(group) = self.group_of(change) {
+            self.standings[group] = None;
         }
     }
 
@@ -265,23 +262,23 @@ impl Run<'_> {
 }
 
 /// What a look takes along.
-struct Company<'r, 'p> {
+struct Along<'r, 'p> {
     run: &'r Run<'p>,
     now: Moment,
     provider: usize,
     /// The groups that others come after and that are in it, as far as they were not seen lately.
-    groups: HashSet<usize>,
+    needs: HashSet<usize>,
     changes: Vec<usize>,
 }
 
-impl Company<'_, '_> {
+impl Along<'_, '_> {
     /// Takes along the instance of a step that waits for its turn, and what it comes after.
     fn take_along(&mut self, step: StepIndex) {
         let Self { run, .. } = *self;
         let change = run.steps[step].change;
         self.show(change);
         for need in run.group_of(change).into_iter().flat_map(|group| run.needs_of(group)) {
-            if self.groups.insert(need) {
+            if self.needs.insert(need) {
                 run.plan.groups[need].changes.iter().for_each(|change| self.show(*change));
             }
         }
