@@ -57,6 +57,16 @@ impl Durations {
     /// How many of each are kept: enough for a median that one odd boot does not move.
     pub const KEPT: usize = 5;
 
+    /// Ways are alike if the longest takes at most so many times as long as the shortest.
+    const ALIKE: f64 = 1.25;
+
+    /// Whether ways of these lengths are alike, so that one tells how long another takes.
+    #[must_use]
+    pub fn are_alike(shortest: Duration, longest: Duration) -> bool {
+        // In seconds, because the shortest of none is longer than can be multiplied.
+        longest.as_secs_f64() <= shortest.as_secs_f64() * Self::ALIKE
+    }
+
     /// Adds a start.
     pub fn add_start(&mut self, took: Duration) {
         Self::add(&mut self.starts, took);

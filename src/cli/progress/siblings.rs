@@ -5,16 +5,6 @@ use std::time::Duration;
 use crate::execute::Action;
 use crate::fleet::Durations;
 
-/// Siblings are as good as alike, as execution takes them, if the longest of their ways is at most so many times the
-/// shortest.
-const ALIKE: f64 = 1.25;
-
-/// Whether one that has been on its way for so long may still be expected to take about what others took. Those that set
-/// out together arrive one after the other: that it is not among the first says little.
-pub(super) fn are_alike(others: Duration, so_far: Duration) -> bool {
-    so_far.as_secs_f64() <= others.as_secs_f64() * ALIKE
-}
-
 /// What the steps of one entry have taken in this run.
 ///
 /// What others are expected to take is the median of the last few, by the rule of the record, and so what the record

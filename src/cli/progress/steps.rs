@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::siblings::{self, Siblings};
+use super::siblings::Siblings;
 use crate::execute::Action;
-use crate::fleet::{Address, InstanceId, Power};
+use crate::fleet::{Address, Durations, InstanceId, Power};
 use crate::plan::{Plan, Stand, Verdict};
 
 /// The instances of a plan and their entries.
@@ -218,8 +218,9 @@ impl Steps {
         };
         let ends = takes.map(|takes| (takes, since.saturating_add(takes)));
         Stand::UnderWay(match ends {
+            // Siblings that set out together arrive one after the other: that it is not among the first says little.
             Some((takes, ends)) if ends < now && !is_recorded => {
-                siblings::are_alike(takes, now.saturating_sub(since)).then_some(now)
+                Durations::are_alike(takes, now.saturating_sub(since)).then_some(now)
             }
             _ => ends.map(|(_, ends)| ends),
         })

@@ -8,13 +8,12 @@ use super::Run;
 use crate::execute::poll::{Density, Known, Place, next_look};
 use crate::execute::ready::StepIndex;
 use crate::execute::step::{Moment, Phase, Step, Watch};
+use crate::fleet::Durations;
 
 /// So many of an entry are looked at, in a crowd, for all of it.
 const SAMPLE: usize = 20;
-/// So many must have arrived before others are expected to take as long ...
+/// So many must have arrived, and their ways have been alike, before others are expected to take as long.
 const ENOUGH: usize = 3;
-/// ... and the longest of their ways may have taken so many times as long as the shortest.
-const ALIKE: f64 = 1.25;
 
 /// The instances of one entry that are on their way, or have arrived in this run.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +33,7 @@ impl Siblings {
             .fold((Duration::MAX, Duration::ZERO), |(shortest, longest), one| {
                 (shortest.min(one), longest.max(one))
             });
-        Self { are_alike: are_alike(shortest, longest), ..Self::default() }
+        Self { are_alike: Durations::are_alike(shortest, longest), ..Self::default() }
     }
 
     fn arrive(&mut self, took: Duration) {
@@ -44,22 +43,17 @@ impl Siblings {
     }
 
     fn known(&self) -> Known {
-        match self.arrived >= ENOUGH && are_alike(self.shortest, self.longest) {
+        match self.arrived >= ENOUGH && Durations::are_alike(self.shortest, self.longest) {
             true => Known::FromSiblings(self.shortest),
             false => Known::Nothing,
         }
     }
 }
 
-/// In seconds, because the shortest of none is longer than can be multiplied.
-fn are_alike(shortest: Duration, longest: Duration) -> bool {
-    longest.as_secs_f64() <= shortest.as_secs_f64() * ALIKE
-}
-
 impl Run<'_> {
     fn siblings_of(&mut self, step: StepIndex) -> Option<&mut Siblings> {
-        let group = self.plan.changes[self.steps[step].change].entry?;
-        self.siblings.get_mut(group.at())
+        let group = self.group_of(self.steps[step].change)?;
+        self.siblings.get_mut(group)
     }
 
     /// When the instance of a step that is on its way is looked at next.
@@ -96,8 +90,8 @@ impl Run<'_> {
             return;
         }
         let plan = self.plan;
-        let Some(group) = plan.changes[self.steps[step].change].entry else { return };
-        for &change in &plan.groups[group.at()].changes {
+        let Some(group) = self.group_of(self.steps[step].change) else { return };
+        for &change in &plan.groups[group].changes {
             let Some(sibling) = self.step_of[change].filter(|sibling| *sibling != step) else { continue };
             let Step { ref phase, expected, .. } = self.steps[sibling];
             let is_watched = matches!(phase, Phase::Awaiting(watch) if watch.is_on_the_way());
